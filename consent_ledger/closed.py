@@ -21,7 +21,7 @@ class Closed:
 
     __slots__ = ()
 
-    def __init__(self, forbidden: Never, /) -> None:
+    def __init__(self, _forbidden: Never, /) -> None:
         raise Forged(f"{type(self).__name__} is made by its maker alone")
 
     def __new__(cls, *_: Any, **__: Any) -> NoReturn:

@@ -1,0 +1,223 @@
+"""
+Agreements between organisations: their terms, and the drafts that propose, accept and end them.
+
+`proposed -> active -> ended | expired`. Active means accepted by every party, ended by none and
+valid now. Either party ends it alone, at once; only a new proposal, accepted by all, re-opens. A
+counter-proposal is a new proposal that refers to the old one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+
+from consent_ledger.entry import Actor, Draft, Entry, EntryType, canonical
+from consent_ledger.records import instant, items, number, texts
+from consent_ledger.vocabulary import (
+    AgreementId,
+    Assurance,
+    ControllerRole,
+    FieldGroup,
+    Granularity,
+    Package,
+    PartyId,
+    ProductionRef,
+    Purpose,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """An agreement as it stands: terms never change; who accepted and whether it ended does."""
+
+    id: AgreementId
+    package: Package
+    proposer: PartyId
+    sources: frozenset[PartyId]
+    recipients: frozenset[PartyId]
+    roles: Mapping[PartyId, ControllerRole]
+    purposes: frozenset[Purpose]
+    groups: frozenset[FieldGroup]
+    granularity: Granularity
+    productions: frozenset[ProductionRef] | None
+    period_start: date | None
+    period_end: date | None
+    minimum_group: int
+    onward: bool
+    terms_sha256: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+    accepted: frozenset[PartyId]
+    ended_by: PartyId | None
+    refused_by: PartyId | None
+    seqs: tuple[int, ...]
+
+    @property
+    def parties(self) -> frozenset[PartyId]:
+        return self.sources | self.recipients
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.accepted >= self.parties
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended_by is not None or self.refused_by is not None
+
+    def is_active(self, at: datetime) -> bool:
+        """Accepted by every party, ended by none, and valid at this time."""
+        return (
+            self.is_accepted
+            and not self.is_over
+            and (self.valid_from is None or self.valid_from <= at)
+            and (self.valid_until is None or at < self.valid_until)
+        )
+
+    def status(self, at: datetime) -> str:
+        """One of `proposed active ended refused expired`."""
+        if self.refused_by is not None:
+            return "refused"
+        if self.ended_by is not None:
+            return "ended"
+        if self.valid_until is not None and at >= self.valid_until:
+            return "expired"
+        return "active" if self.is_active(at) else "proposed"
+
+
+def proposed(entry: Entry) -> Agreement:
+    """The agreement that an `agreement.proposed` entry puts on the table."""
+    terms = entry.body["terms"]
+    assert isinstance(terms, Mapping)
+    sources, recipients, roles = set[PartyId](), set[PartyId](), dict[PartyId, ControllerRole]()
+    for part in items(terms["parties"]):
+        party = PartyId(str(part["party"]))
+        roles[party] = ControllerRole(str(part["controller_role"]))
+        if part["role"] in {"source", "both"}:
+            sources.add(party)
+        if part["role"] in {"recipient", "both"}:
+            recipients.add(party)
+    productions = terms["productions"]
+    return Agreement(
+        id=AgreementId(str(entry.body["agreement"])),
+        package=Package(str(entry.body["package"])),
+        proposer=PartyId(str(entry.body["proposer"])),
+        sources=frozenset(sources),
+        recipients=frozenset(recipients),
+        roles=roles,
+        purposes=frozenset(Purpose(purpose) for purpose in texts(terms["purposes"])),
+        groups=frozenset(FieldGroup(group) for group in texts(terms["groups"])),
+        granularity=Granularity(str(terms["granularity"])),
+        productions=None if productions is None else frozenset(map(ProductionRef, texts(productions))),
+        period_start=_day(terms["period_start"]),
+        period_end=_day(terms["period_end"]),
+        minimum_group=number(terms["minimum_group"]),
+        onward=bool(terms["onward"]),
+        terms_sha256=str(entry.body["terms_sha256"]),
+        valid_from=None if entry.vf is None else instant(entry.vf),
+        valid_until=None if entry.vt is None else instant(entry.vt),
+        accepted=frozenset(),
+        ended_by=None,
+        refused_by=None,
+        seqs=(entry.seq,),
+    )
+
+
+def _day(value: object) -> date | None:
+    return None if value is None else date.fromisoformat(str(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the parties agree on. `sources` give, `recipients` receive; `productions` None: all, said aloud."""
+
+    package: Package
+    sources: frozenset[PartyId]
+    recipients: frozenset[PartyId]
+    purposes: frozenset[Purpose]
+    groups: frozenset[FieldGroup]
+    granularity: Granularity
+    productions: frozenset[ProductionRef] | None = None
+    period_start: date | None = None
+    period_end: date | None = None
+    minimum_group: int = 10
+    onward: bool = False
+    controller_role: ControllerRole = ControllerRole.INDEPENDENT
+
+    def body(self) -> dict[str, object]:
+        """The terms as they stand in the entry, lists sorted."""
+        parties = [
+            {
+                "party": party,
+                "role": _role(party in self.sources, party in self.recipients),
+                "controller_role": self.controller_role.value,
+            }
+            for party in sorted(self.sources | self.recipients)
+        ]
+        return {
+            "parties": parties,
+            "purposes": sorted(self.purposes),
+            "groups": sorted(self.groups),
+            "granularity": self.granularity.value,
+            "productions": None if self.productions is None else sorted(self.productions),
+            "period_start": None if self.period_start is None else self.period_start.isoformat(),
+            "period_end": None if self.period_end is None else self.period_end.isoformat(),
+            "minimum_group": self.minimum_group,
+            "onward": self.onward,
+        }
+
+    def sha256(self) -> str:
+        """What an acceptance signs: SHA-256 over the canonical terms."""
+        return sha256(canonical(self.body())).hexdigest()
+
+
+def _role(gives: bool, receives: bool) -> str:  # noqa: FBT001  # two facts about one party, not flags
+    return "both" if gives and receives else "source" if gives else "recipient"
+
+
+def new_id() -> AgreementId:
+    """An unguessable id."""
+    return AgreementId(f"agr-{secrets.token_hex(8)}")
+
+
+def propose(
+    terms: Terms,
+    *,
+    agreement: AgreementId,
+    proposer: PartyId,
+    actor: Actor,
+    idem: str,
+    counters: int | None = None,
+    valid_from: datetime | None = None,
+    valid_until: datetime | None = None,
+) -> Draft:
+    """The draft that puts an agreement on the table; `counters` is the position of the proposal it answers."""
+    body = {
+        "agreement": agreement,
+        "package": terms.package.value,
+        "proposer": proposer,
+        "terms": terms.body(),
+        "terms_sha256": terms.sha256(),
+    }
+    refs = () if counters is None else (counters,)
+    return Draft(EntryType.AGREEMENT_PROPOSED, actor, idem, body, refs, valid_from, valid_until)
+
+
+def accept(agreement: Agreement, party: PartyId, *, actor: Actor, idem: str, assurance: Assurance) -> Draft:
+    """The draft by which one party accepts exactly these terms."""
+    body = {
+        "agreement": agreement.id,
+        "party": party,
+        "assurance": assurance.value,
+        "terms_sha256": agreement.terms_sha256,
+    }
+    return Draft(EntryType.AGREEMENT_ACCEPTED, actor, idem, body, refs=(agreement.seqs[0],))
+
+
+def end(agreement: Agreement, party: PartyId, *, actor: Actor, idem: str) -> Draft:
+    """The draft by which one party ends it, or refuses it while it is only proposed; effective at its index."""
+    kind = EntryType.AGREEMENT_ENDED if agreement.is_accepted else EntryType.AGREEMENT_REFUSED
+    body = {"agreement": agreement.id, "party": party}
+    return Draft(kind, actor, idem, body, refs=(agreement.seqs[0],))
