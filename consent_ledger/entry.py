@@ -1,0 +1,243 @@
+"""
+One entry of the ledger: envelope, canonical bytes, reading and writing.
+
+An entry is one line of RFC 8785 JSON with the keys `v seq rt type actor idem vf vt refs body`; these
+bytes are the leaf of the tree and the line of the export. The envelope is final: it takes no further
+key, and what is new comes as a new type or as `cultuurinzicht/entry/2`. Index order is the only order;
+`rt` is told by the sequencer and never goes back (compared by day where one of two is a day).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import cast
+
+from consent_ledger.bodies import (
+    CLIENT,
+    DECIDING,
+    LEDGER_FORMAT,
+    PARTY,
+    PERSON_LEVEL,
+    EntryType,
+    RowBucket,
+    check_body,
+)
+from consent_ledger.canonical import MAX_INTEGER, EntryRefused, Json, canonical, parse
+from consent_ledger.vocabulary import ClientId, PartyId, Position
+
+__all__ = [
+    "DECIDING",
+    "ENTRY_VERSION",
+    "LEDGER_FORMAT",
+    "MAX_LINE",
+    "PERSON_LEVEL",
+    "Actor",
+    "Draft",
+    "Entry",
+    "EntryRefused",
+    "EntryType",
+    "Json",
+    "RowBucket",
+    "canonical",
+    "intent",
+    "read",
+    "seal",
+    "sealed",
+]
+
+ENTRY_VERSION = "cultuurinzicht/entry/1"
+
+MAX_LINE = 65_535
+"""Bytes of one entry at most: a C2SP tlog-tiles bundle tells lengths in 16 bits."""
+
+_KEYS = frozenset({"v", "seq", "rt", "type", "actor", "idem", "vf", "vt", "refs", "body"})
+_ACTOR_KEYS = frozenset({"client", "party"})
+_TYPE = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32}){1,3}(/[0-9]{1,3})?")
+_IDEM = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
+_KNOWN = frozenset(EntryType)
+_DAY, _SECOND = "%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: an organisation through one of its applications."""
+
+    party: PartyId
+    client: ClientId
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """
+    What someone wants recorded, before it has a place and a time.
+
+    `idem` makes it repeatable: the same actor, key and content give the first position again.
+    """
+
+    type: EntryType
+    actor: Actor
+    idem: str
+    body: Mapping[str, Json]
+    refs: tuple[int, ...] = ()
+    vf: datetime | None = None
+    vt: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What was recorded. `line` is the leaf: the exact bytes, without newline."""
+
+    seq: Position
+    rt: str
+    type: str
+    actor: Actor
+    idem: str
+    vf: str | None
+    vt: str | None
+    refs: tuple[int, ...]
+    body: Mapping[str, Json]
+    line: bytes
+
+    @property
+    def kind(self) -> EntryType | None:
+        """The type, or None when this version does not know it: then no state can be told beyond it."""
+        return EntryType(self.type) if self.type in _KNOWN else None
+
+
+def seal(draft: Draft, seq: Position, recorded: datetime) -> bytes:
+    """
+    The line that records `draft` at position `seq` and time `recorded`.
+
+    Raises `EntryRefused`.
+    """
+    return sealed(draft, seq, recorded).line
+
+
+def sealed(draft: Draft, seq: Position, recorded: datetime) -> Entry:
+    """
+    The entry that records `draft` at position `seq` and time `recorded`. It shares nothing with the draft.
+
+    Raises `EntryRefused`.
+    """
+    if not isinstance(draft.type, EntryType):
+        raise EntryRefused("TYPE_UNKNOWN", "the type is none that can be recorded")
+    form = _DAY if draft.type in PERSON_LEVEL else _SECOND
+    envelope: dict[str, Json] = {
+        "v": ENTRY_VERSION,
+        "seq": seq,
+        "rt": _written(recorded, form),
+        "type": draft.type,
+        "actor": {"client": draft.actor.client, "party": draft.actor.party},
+        "idem": draft.idem,
+        "vf": None if draft.vf is None else _written(draft.vf, form),
+        "vt": None if draft.vt is None else _written(draft.vt, form),
+        "refs": list(draft.refs),
+        "body": dict(draft.body),
+    }
+    line = canonical(envelope)
+    return read(line)  # what we write is held to what we accept
+
+
+def intent(draft: Draft) -> bytes:
+    """Canonical bytes of all that the caller says: what must be equal when a key is used again."""
+    return canonical(
+        {
+            "type": draft.type,
+            "vf": None if draft.vf is None else _written(draft.vf, _SECOND),
+            "vt": None if draft.vt is None else _written(draft.vt, _SECOND),
+            "refs": list(draft.refs),
+            "body": dict(draft.body),
+        }
+    )
+
+
+def read(line: bytes) -> Entry:
+    """
+    The entry that stands in `line`.
+
+    An entry of a type that is not known is read, and has no `kind`; its body is then only held to the
+    canonical form.
+
+    Raises `EntryRefused` for anything but the canonical bytes of a whole, well-formed entry.
+    """
+    if len(line) > MAX_LINE:
+        raise EntryRefused("TOO_LONG", f"an entry has at most {MAX_LINE} bytes")
+    value = parse(line)
+    if not isinstance(value, dict) or value.keys() != _KEYS:
+        raise EntryRefused("ENVELOPE", f"an entry has exactly the keys {', '.join(sorted(_KEYS))}")
+    if value["v"] != ENTRY_VERSION:
+        raise EntryRefused("VERSION", "the entry is of a version that is not known here")
+    seq = value["seq"]
+    if not _is_position(seq):
+        raise EntryRefused("ENVELOPE", "seq is not a position")
+    kind = _matched(value["type"], _TYPE, "type")
+    _check_times(value, kind)
+    actor = value["actor"]
+    if not isinstance(actor, dict) or actor.keys() != _ACTOR_KEYS:
+        raise EntryRefused("ENVELOPE", "actor has exactly the keys client and party")
+    refs = value["refs"]
+    if not isinstance(refs, list) or not all(_is_position(ref) and ref < seq for ref in refs):
+        raise EntryRefused("REFS", "refs names something that is not an earlier entry")
+    if any(one >= two for one, two in pairwise(refs)):
+        raise EntryRefused("REFS", "refs is not in order, or names an entry twice")
+    body = value["body"]
+    if not isinstance(body, dict):
+        raise EntryRefused("ENVELOPE", "body is not an object")
+    if kind in _KNOWN:
+        check_body(EntryType(kind), body)
+    return Entry(
+        seq=Position(seq),
+        rt=cast("str", value["rt"]),
+        type=kind,
+        actor=Actor(
+            party=PartyId(_matched(actor["party"], PARTY, "actor.party")),
+            client=ClientId(_matched(actor["client"], CLIENT, "actor.client")),
+        ),
+        idem=_matched(value["idem"], _IDEM, "idem"),
+        vf=cast("str | None", value["vf"]),
+        vt=cast("str | None", value["vt"]),
+        refs=tuple(refs),
+        body=body,
+        line=line,
+    )
+
+
+def _check_times(value: Mapping[str, Json], kind: str) -> None:
+    for name in ("rt", "vf", "vt"):
+        time = value[name]
+        if time is None and name != "rt":
+            continue
+        text = _matched(time, _MOMENT, name)
+        form = _DAY if len(text) == len("2026-01-01") else _SECOND
+        if kind in _KNOWN and (form is _DAY) != (kind in PERSON_LEVEL):
+            raise EntryRefused("TIME", f"{name} is a day on entries about a person, and a time on all others")
+        try:
+            datetime.strptime(text, form).replace(tzinfo=UTC)
+        except ValueError:
+            raise EntryRefused("TIME", f"{name} is no time of the calendar") from None
+    vf, vt = value["vf"], value["vt"]
+    if vf is not None and vt is not None and not cast("str", vf) < cast("str", vt):
+        raise EntryRefused("TIME", "vt does not lie after vf")
+
+
+def _matched(value: Json, pattern: re.Pattern[str], name: str) -> str:
+    if not isinstance(value, str) or pattern.fullmatch(value) is None:
+        raise EntryRefused("ENVELOPE", f"{name} is not written as it should be")
+    return value
+
+
+def _is_position(value: Json) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_INTEGER
+
+
+def _written(moment: datetime, form: str) -> str:
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        raise EntryRefused("TIME", "a time without zone is not a time")
+    utc = moment.astimezone(UTC)
+    # strftime writes years before 1000 without their zeros on some platforms
+    return f"{utc.year:04d}{utc.strftime(form[2:])}"
