@@ -1,0 +1,1 @@
+"""The edge: assembly, settings, command line and HTTP; it executes, and decides nothing."""

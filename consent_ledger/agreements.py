@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
 
-from consent_ledger.entry import Actor, Draft, Entry, EntryType, canonical
+from consent_ledger.entry import Actor, Draft, Entry, EntryType, Json, canonical
 from consent_ledger.records import instant, items, number, texts
 from consent_ledger.vocabulary import (
     AgreementId,
@@ -146,9 +146,9 @@ class Terms:
     onward: bool = False
     controller_role: ControllerRole = ControllerRole.INDEPENDENT
 
-    def body(self) -> dict[str, object]:
+    def body(self) -> dict[str, Json]:
         """The terms as they stand in the entry, lists sorted."""
-        parties = [
+        parties: list[Json] = [
             {
                 "party": party,
                 "role": _role(party in self.sources, party in self.recipients),
@@ -158,10 +158,10 @@ class Terms:
         ]
         return {
             "parties": parties,
-            "purposes": sorted(self.purposes),
-            "groups": sorted(self.groups),
+            "purposes": [*sorted(self.purposes)],
+            "groups": [*sorted(self.groups)],
             "granularity": self.granularity.value,
-            "productions": None if self.productions is None else sorted(self.productions),
+            "productions": None if self.productions is None else [*sorted(self.productions)],
             "period_start": None if self.period_start is None else self.period_start.isoformat(),
             "period_end": None if self.period_end is None else self.period_end.isoformat(),
             "minimum_group": self.minimum_group,
@@ -194,7 +194,7 @@ def propose(
     valid_until: datetime | None = None,
 ) -> Draft:
     """The draft that puts an agreement on the table; `counters` is the position of the proposal it answers."""
-    body = {
+    body: dict[str, Json] = {
         "agreement": agreement,
         "package": terms.package.value,
         "proposer": proposer,

@@ -1,0 +1,172 @@
+"""
+The inquiry: one request's stay in the house.
+
+1. One read transaction is open; the head is read on it and the snapshot pinned, so that decisions,
+   rows and index see the same moment.
+2. Each figure asks for its own permit; what is refused or not asked for is never read.
+3. When another controller's data were read under an agreement, one disclosure entry is durable
+   before the first byte leaves. If it cannot be recorded, nothing leaves.
+4. The permits die.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from hmac import digest
+
+from sqlalchemy import insert
+from sqlalchemy.engine import Connection
+
+from consent_ledger.entry import Actor, Draft, EntryType, Json, RowBucket
+from consent_ledger.log import Acknowledgement
+from consent_ledger.permit import Caller, Permit, Read, Refusal, Snapshot, decide
+from consent_ledger.question import ActT, Question
+from consent_ledger.tree import Tree, leaf_hash
+from consent_ledger.vocabulary import PersonRef, Position
+from insight.tables import disclosure_secret
+from resolvers.house import House
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a recipient keeps of an answer that disclosed: its entry, and the proof that it is in the ledger."""
+
+    position: Position
+    entry: str
+    proof: str
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """One request: who asks, what is pinned, and what left under an agreement."""
+
+    house: House
+    caller: Caller
+    snapshot: Snapshot
+    connection: Connection
+    request_sha256: str
+    request_id: str
+    receipt: Receipt | None = None
+    _read: list[Permit[Read]] = field(default_factory=list)
+    _persons: set[PersonRef] = field(default_factory=set)
+    _rows: int = 0
+    _refused: list[Refusal] = field(default_factory=list)
+
+    @property
+    def actor(self) -> Actor:
+        """Who stands in the entries of this request."""
+        return Actor(self.caller.party, self.caller.client)
+
+    def ask(self, question: Question[ActT]) -> Permit[ActT] | Refusal:
+        """A permit, or why not. Refusals under an agreement are recorded when the inquiry closes."""
+        answer = decide(self.snapshot, self.caller, question)
+        if isinstance(answer, Refusal) and answer.agreements and answer not in self._refused:
+            self._refused.append(answer)
+        return answer
+
+    def disclosed(self, permit: Permit[Read], *, persons: Iterable[PersonRef], rows: int) -> None:
+        """Say that data of another controller were read; own data need no entry."""
+        if permit.agreement is None:
+            return
+        if permit not in self._read:
+            self._read.append(permit)
+        self._persons.update(persons)
+        self._rows += rows
+
+    def close(self) -> None:
+        """Record what left and what was refused; durable on return. Raises when it cannot be recorded."""
+        if self._read:
+            self.receipt = _record(self, self._disclosure())
+        if self._refused:
+            self.house.ledger.append(self._refusal())
+
+    def _basis(self, seqs: Iterable[int]) -> dict[str, Json]:
+        """On what an auditor replays the decisions: the pinned position and the entries used."""
+        size, root = self.snapshot.size, self.snapshot.root.hex()
+        return {"size": size, "root": root, "seqs": [*sorted(set(seqs))]}
+
+    def _disclosure(self) -> tuple[Draft, bytes]:
+        nonce = secrets.token_bytes(32)
+        permits = self._read
+        body: dict[str, Json] = {
+            "request_sha256": self.request_sha256,
+            "recipient": self.caller.party,
+            "client": self.caller.client,
+            "controllers": [*sorted({permit.controller for permit in permits})],
+            "agreements": [*sorted({permit.agreement for permit in permits if permit.agreement is not None})],
+            "purposes": [*sorted({permit.purpose.value for permit in permits})],
+            "groups": [*sorted({group.value for permit in permits for group in permit.groups})],
+            "granularity": max(permits, key=_fineness).granularity.value,
+            "rows": RowBucket.of(self._rows).value,
+            "persons": len(self._persons),
+            "subjects": commit_to_subjects(self._persons, nonce),
+            "basis": self._basis(seq for permit in permits for seq in permit.basis),
+        }
+        draft = Draft(EntryType.DISCLOSURE_RECORDED, self.actor, f"d-{self.request_id}", body)
+        return draft, nonce
+
+    def _refusal(self) -> Draft:
+        reasons = {failing.reason for refusal in self._refused for failing in refusal.failing}
+        body: dict[str, Json] = {
+            "request_sha256": self.request_sha256,
+            "recipient": self.caller.party,
+            "client": self.caller.client,
+            "controllers": [*sorted({refusal.controller for refusal in self._refused})],
+            "agreements": [*sorted({name for refusal in self._refused for name in refusal.agreements})],
+            "reasons": [*sorted(reason.value for reason in reasons)],
+            "basis": self._basis(seq for refusal in self._refused for seq in refusal.basis),
+        }
+        return Draft(EntryType.REFUSAL_RECORDED, self.actor, f"r-{self.request_id}", body)
+
+
+@contextmanager
+def inquiry(
+    house: House, caller: Caller, connection: Connection, *, request_sha256: str, request_id: str
+) -> Iterator[Inquiry]:
+    """
+    Open an inquiry on the caller's own read transaction; leaving the block closes it.
+
+    An error inside the block leaves nothing recorded, and the caller must send nothing of the answer.
+    Refuses (the log's own error) when the head cannot be read.
+    """
+    snapshot = house.ledger.pin(connection)
+    ask = Inquiry(house, caller, snapshot, connection, request_sha256, request_id)
+    try:
+        yield ask
+        ask.close()
+    finally:
+        snapshot.end()
+
+
+def commit_to_subjects(persons: Iterable[PersonRef], nonce: bytes) -> str:
+    """
+    A commitment to exactly this set of persons: the RFC 9162 root over HMAC-SHA256(nonce, reference),
+    sorted. With the nonce, kept beside the entry, any one person can be shown to be in it.
+    """
+    tree = Tree()
+    for leaf in sorted(digest(nonce, person.encode(), "sha256") for person in persons):
+        tree.append(leaf_hash(leaf))
+    return tree.root().hex()
+
+
+def _record(ask: Inquiry, made: tuple[Draft, bytes]) -> Receipt:
+    draft, nonce = made
+
+    def keep_nonce(connection: Connection, position: Position) -> None:
+        connection.execute(insert(disclosure_secret).values(position=position, nonce=nonce))
+
+    done: Acknowledgement = ask.house.ledger.append(draft, rider=keep_nonce)
+    return Receipt(done.position, done.line.decode(), done.proof())
+
+
+def request_digest(body: bytes) -> str:
+    """How a request is named in the ledger: never its text."""
+    return sha256(body).hexdigest()
+
+
+def _fineness(permit: Permit[Read]) -> int:
+    return list(type(permit.granularity)).index(permit.granularity)

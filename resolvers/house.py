@@ -1,0 +1,34 @@
+"""The parts of one running house, assembled by `api` and handed to every door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.engine import Engine
+
+from consent_ledger.clock import Clock
+from consent_ledger.log import Ledger
+from consent_ledger.vault import Vault
+from insight.index import Indexes
+from insight.intake.pipeline import Intake
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """
+    What a request needs.
+
+    `engine` is the application's login; `releases` is a login that can read released figures and the
+    public register, nothing else. `today` is the day that figures call today: fixed in a sandbox.
+    """
+
+    engine: Engine
+    releases: Engine
+    ledger: Ledger
+    vault: Vault
+    intake: Intake
+    indexes: Indexes
+    clock: Clock
+    today: Callable[[], date]
