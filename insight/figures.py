@@ -1,0 +1,317 @@
+"""
+Figures, raw and released: two kinds of value that cannot be taken for one another.
+
+`insight.audiences` counts raw values; `release_audience` is the only road from them to released ones,
+and only with the permit under which they were counted. What it guarantees:
+
+- own data leave exact;
+- under an agreement no figure about fewer identified persons than the permit's minimum group leaves,
+  no cell of a breakdown does, and at least two cells, of together at least a minimum group, are hidden
+  when any is, so that a hidden one cannot be had by subtraction from the total;
+- first-timers are withheld as well when the bookers who are none are fewer than a minimum group, and so
+  is everything when the criteria leave out some persons but fewer than that;
+- no figure of a field group outside the permit leaves, whatever was counted.
+
+What it cannot stop: somebody who compares many answers with overlapping criteria. That is why sector
+figures come from releases and never from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from consent_ledger.permit import Permit, Read
+from consent_ledger.vocabulary import PartyId, Position, Reason
+from insight.definitions import Definition, definition_of
+
+CENT: Final = Decimal("0.01")
+
+
+class NotThisPermit(Exception):
+    """Raw figures were brought to be released under another permit than they were counted under."""
+
+    code = "NOT_THIS_PERMIT"
+
+    def __init__(self) -> None:
+        super().__init__("figures are released under the permit they were counted under, and no other")
+
+
+class Protection(StrEnum):
+    """How a figure was protected before it left."""
+
+    EXACT_OWN = "EXACT_OWN"
+    MINIMUM_GROUP = "MINIMUM_GROUP"
+    RELEASED = "RELEASED"
+    UNNOISED = "UNNOISED"
+
+
+@dataclass(frozen=True, slots=True)
+class RawCount:
+    """A number of persons, tickets or visits, and how many identified persons stand behind it."""
+
+    value: int
+    persons: int | None  # None: nobody was ever identified in what is counted
+    remainder: int | None = None  # identified persons of the same audience outside this figure
+    parts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RawMoney:
+    """An amount, or an average when `over` says over how many."""
+
+    cents: int
+    persons: int
+    currency: str | None  # None: of more than one currency, which nobody can add up
+    over: int | None = None
+    over_all: int | None = None  # free tickets included
+
+
+@dataclass(frozen=True, slots=True)
+class RawCell:
+    """One cell of a breakdown; a person stands behind one cell only."""
+
+    value: int
+    persons: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawCells:
+    """A breakdown whose cells add up to their total."""
+
+    cells: Mapping[str, RawCell]
+
+
+@dataclass(frozen=True, slots=True)
+class RawAbsent:
+    """What cannot be said with these criteria."""
+
+    reason: Reason
+
+
+RawFigure = RawCount | RawMoney | RawCells | RawAbsent
+
+
+@dataclass(frozen=True, slots=True)
+class RawCoverage:
+    """How much of the tickets is known well enough to be counted this way."""
+
+    tickets: int
+    identified: int
+    placed: int
+    happened: int
+    scanned: int  # of what happened, tickets of performances where tickets were scanned
+    history_start: date | None
+    is_left_censored: bool  # less than 36 months are known before the period
+
+
+@dataclass(frozen=True, slots=True)
+class RawAudience:
+    """What was counted under one permit. Not for the eyes of a caller: see `release_audience`."""
+
+    permit: Permit[Read]
+    figures: Mapping[str, RawFigure]
+    not_permitted: frozenset[str]  # asked, and not counted: their field group is not in the permit
+    bookers: int
+    left_out: int  # identified persons whom the criteria leave out; 0 for own data
+    coverage: RawCoverage
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Shares from 0 to 1 of the tickets in question; None where it has no bearing on the figure."""
+
+    identified: Decimal | None = None
+    placed: Decimal | None = None
+    scanned: Decimal | None = None
+    history_start: date | None = None
+    is_left_censored: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A released value. Money is in euros or whatever `currency` says, not in cents."""
+
+    value: int | Decimal
+    definition: Definition
+    coverage: Coverage
+    protection: Protection
+    as_of: date
+    currency: str | None = None
+    parts: Mapping[str, int | Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A figure that is not given, and why; the words for it are in `consent_ledger.reasons`."""
+
+    reason: Reason
+    definition: Definition
+    as_of: date
+    minimum_group: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """A released breakdown; a cell is its value or the reason why it is withheld."""
+
+    cells: Mapping[str, int | Withheld]
+    definition: Definition
+    coverage: Coverage
+    protection: Protection
+    as_of: date
+
+
+Released = Figure | Breakdown | Withheld
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedAudience:
+    """What may be shown to the permit's recipient: one released value per figure that was asked."""
+
+    controller: PartyId
+    position: Position  # the pinned size of the ledger
+    as_of: date
+    figures: Mapping[str, Released]
+
+
+def release_audience(permit: Permit[Read], raw: RawAudience) -> ReleasedAudience:
+    """What of the raw figures may leave under this permit. Raises `NotThisPermit` for another's figures."""
+    if raw.permit is not permit:
+        raise NotThisPermit
+    figures: dict[str, Released] = {}
+    for name, found in raw.figures.items():
+        definition = definition_of(name)
+        if definition.group in permit.groups:
+            figures[name] = _Release(permit, raw, definition).of(found)
+    for name in raw.not_permitted:
+        figures[name] = Withheld(Reason.FIELD_NOT_COVERED, definition_of(name), raw.as_of)
+    return ReleasedAudience(permit.controller, permit.size, raw.as_of, MappingProxyType(figures))
+
+
+def is_own(permit: Permit[Read]) -> bool:
+    """Whether a house asks for its own data; everything else is held to the minimum group."""
+    return permit.agreement is None and permit.recipient == permit.controller
+
+
+def hidden_cells(persons: Mapping[str, int], minimum: int) -> dict[str, Reason]:
+    """
+    Which cells of a breakdown must be hidden, and why, when a reader knows the total.
+
+    Every cell under `minimum`; and then, from the smallest on, so many more that at least two are
+    hidden and the hidden ones together reach `minimum`.
+    """
+    hidden = {cell: Reason.BELOW_K for cell, count in persons.items() if count < minimum}
+    if not hidden:
+        return hidden
+    for cell in sorted(persons.keys() - hidden.keys(), key=lambda cell: (persons[cell], cell)):
+        if len(hidden) >= 2 and sum(persons[cell] for cell in hidden) >= minimum:
+            break
+        hidden[cell] = Reason.COMPLEMENTARY
+    return hidden
+
+
+class _Release:
+    """The release of one figure."""
+
+    def __init__(self, permit: Permit[Read], raw: RawAudience, definition: Definition) -> None:
+        self.minimum = 0 if is_own(permit) else max(permit.minimum_group, 1)
+        self.protection = Protection.EXACT_OWN if is_own(permit) else Protection.MINIMUM_GROUP
+        self.raw = raw
+        self.definition = definition
+
+    def of(self, found: RawFigure) -> Released:
+        if isinstance(found, RawAbsent):
+            return self.withheld(found.reason)
+        if 0 < self.raw.left_out < self.minimum:
+            return self.withheld(Reason.COMPLEMENTARY)
+        if isinstance(found, RawCount):
+            return self.count(found)
+        return self.money(found) if isinstance(found, RawMoney) else self.breakdown(found)
+
+    def count(self, found: RawCount) -> Released:
+        if (found.value if found.persons is None else found.persons) < self.minimum:
+            return self.withheld(Reason.BELOW_K)
+        if found.remainder is not None and 0 < found.remainder < self.minimum:
+            return self.withheld(Reason.COMPLEMENTARY)
+        if any(0 < part < self.minimum for part in found.parts.values()):
+            return self.figure(found.value)  # the parts add up: one small part would follow from the others
+        return self.figure(found.value, parts=found.parts)
+
+    def money(self, found: RawMoney) -> Released:
+        if found.persons < self.minimum:
+            return self.withheld(Reason.BELOW_K)
+        if found.currency is None:
+            return self.withheld(Reason.DEFINITION_MISMATCH)
+        if found.over is None:
+            return self.figure(_money(found.cents, 1), found.currency)
+        if found.over == 0 or not found.over_all:
+            return self.withheld(Reason.BELOW_DENOMINATOR)
+        average = _money(found.cents, found.over)
+        return self.figure(average, found.currency, {"including_free": _money(found.cents, found.over_all)})
+
+    def breakdown(self, found: RawCells) -> Released:
+        persons = {cell: content.persons for cell, content in found.cells.items()}
+        if sum(persons.values()) < self.minimum:
+            return self.withheld(Reason.BELOW_K)
+        hidden = hidden_cells(persons, self.minimum)
+        cells = {
+            cell: self.withheld(hidden[cell]) if cell in hidden else content.value
+            for cell, content in found.cells.items()
+        }
+        coverage = self.coverage()
+        return Breakdown(MappingProxyType(cells), self.definition, coverage, self.protection, self.raw.as_of)
+
+    def figure(
+        self,
+        value: int | Decimal,
+        currency: str | None = None,
+        parts: Mapping[str, int | Decimal] = MappingProxyType({}),
+    ) -> Figure:
+        return Figure(
+            value,
+            self.definition,
+            self.coverage(),
+            self.protection,
+            self.raw.as_of,
+            currency,
+            MappingProxyType(dict(parts)),
+        )
+
+    def withheld(self, reason: Reason) -> Withheld:
+        return Withheld(reason, self.definition, self.raw.as_of, self.minimum or None)
+
+    def coverage(self) -> Coverage:
+        """What bears on this figure; to others in whole percents and months, lest a count follow from it."""
+        known, name = self.raw.coverage, self.definition.id
+        if name == "counted_visits":
+            return Coverage()
+        coverage = Coverage(identified=self.share(known.identified, known.tickets))
+        if name == "contexts":
+            coverage = replace(coverage, placed=self.share(known.placed, known.tickets))
+        if name == "visits":
+            coverage = replace(coverage, scanned=self.share(known.scanned, known.happened))
+        if self.definition.minimum_history_months:
+            start = known.history_start
+            coverage = replace(
+                coverage,
+                history_start=start.replace(day=1) if start and self.minimum else start,
+                is_left_censored=known.is_left_censored,
+            )
+        return coverage
+
+    def share(self, part: int, whole: int) -> Decimal | None:
+        if whole == 0:
+            return None
+        step = CENT if self.minimum else Decimal("0.0001")
+        return (Decimal(part) / whole).quantize(step, ROUND_HALF_UP)
+
+
+def _money(cents: int, over: int) -> Decimal:
+    return (Decimal(cents) / (100 * over)).quantize(CENT, ROUND_HALF_UP)
