@@ -1,0 +1,113 @@
+r"""
+The cryptography of the vault: what a person's keys are, and what is made with them.
+
+- lookup      HMAC-SHA256(HKDF(secret, controller), "cultuurinzicht/lookup/1\0" || identifier)
+- keys        32 random bytes each, *data* and *evidence*; kept AES-256-GCM under the KEK of their epoch
+- opening r   HMAC-SHA256(evidence, "cultuurinzicht/opening/1\0" || idempotency key)
+- commitment  HMAC-SHA256(r, "cultuurinzicht/subject-commitment/1\0" || payload in canonical bytes)
+- payload     AES-256-GCM under HMAC-SHA256(evidence, "cultuurinzicht/payload/1\0" || idempotency key)
+
+HKDF is RFC 5869 with SHA-256, HMAC RFC 2104, AES-GCM NIST SP 800-38D with 12 random bytes of nonce. The
+keys of a person derive from nothing: once destroyed, no secret brings them back, and every commitment
+made with them is a random-looking value for good. Two controllers, and two entries, never share a value.
+
+These constructions are final: another one is another version in the label, never a change of this one.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import unicodedata
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEY_SIZE = 32
+_NONCE_SIZE = 12
+
+_LOOKUP_KEY = b"cultuurinzicht/lookup-key/1\0"
+_LOOKUP = b"cultuurinzicht/lookup/1\0"
+_OPENING = b"cultuurinzicht/opening/1\0"
+_COMMITMENT = b"cultuurinzicht/subject-commitment/1\0"
+_PAYLOAD = b"cultuurinzicht/payload/1\0"
+_CHECK = b"cultuurinzicht/kek-check/1\0"
+
+
+class VaultRefused(Exception):
+    """The vault cannot do what was asked. The sentence never holds a personal value."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+def normalise(identifier: str) -> bytes:
+    """
+    The one form of an identifier: Unicode NFKC, trimmed, and without case when it is an e-mail address.
+
+    An empty one is refused: it would make one person of everybody without an address.
+    """
+    text = unicodedata.normalize("NFKC", identifier).strip()
+    if "@" in text:
+        text = unicodedata.normalize("NFKC", text.casefold())
+    if not text:
+        raise VaultRefused("IDENTIFIER_EMPTY", "An identifier is empty.")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # `from None`: the original carries the identifier
+        raise VaultRefused("IDENTIFIER_UNREADABLE", "An identifier is not Unicode text.") from None
+
+
+def lookup_key(secret: bytes, controller: str) -> bytes:
+    """The key under which one controller's identifiers are looked up; no other controller has it."""
+    return HKDF(SHA256(), KEY_SIZE, salt=None, info=_LOOKUP_KEY + controller.encode()).derive(secret)
+
+
+def lookup(key: bytes, identifier: str) -> str:
+    """The value that finds a person again. Never leaves the vault."""
+    return hmac.digest(key, _LOOKUP + normalise(identifier), "sha256").hex()
+
+
+def check_value(kek: bytes) -> bytes:
+    """What tells a wrong key-encryption key from the right one, and nothing else about it."""
+    return hmac.digest(kek, _CHECK, "sha256")
+
+
+def seal(key: bytes, plain: bytes, bound_to: bytes) -> bytes:
+    """Nonce and ciphertext; opens only with the same `bound_to`, so that no row can pose as another."""
+    nonce = os.urandom(_NONCE_SIZE)
+    return nonce + AESGCM(key).encrypt(nonce, plain, bound_to)
+
+
+def unseal(key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
+    """What was sealed. Raises `VaultRefused` when the key is another or a byte was changed."""
+    try:
+        return AESGCM(key).decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], bound_to)
+    except (InvalidTag, ValueError):
+        raise VaultRefused(
+            "SEAL_BROKEN", "A sealed value does not open: the key is another, or the vault was changed."
+        ) from None
+
+
+def opening(evidence: bytes, under: str) -> bytes:
+    """The 32 bytes that open one commitment, and no other."""
+    return hmac.digest(evidence, _OPENING + under.encode(), "sha256")
+
+
+def payload_key(evidence: bytes, under: str) -> bytes:
+    return hmac.digest(evidence, _PAYLOAD + under.encode(), "sha256")
+
+
+def commitment(opening_: bytes, payload: bytes) -> str:
+    """What the ledger entry carries: 64 hexadecimal digits."""
+    return hmac.digest(opening_, _COMMITMENT + payload, "sha256").hex()
+
+
+def opens(commitment_: str, payload: bytes, opening_: bytes) -> bool:
+    """Whether `payload` and `opening_` are what the commitment was made of."""
+    return hmac.compare_digest(commitment(opening_, payload).encode(), commitment_.encode(errors="replace"))
