@@ -67,7 +67,7 @@ class Access:
     """What of an operation is denied."""
 
     denials: tuple[Denial, ...]
-    """One per coordinate, in the order of the document."""
+    """One per coordinate, those nearest to the root first within each selection."""
     nodes: Mapping[int, tuple[str, ...]]
     """`id` of each denied field node of the document, with the coordinates that deny it."""
     refused: bool

@@ -48,4 +48,4 @@ def write_scopes(schema: strawberry.Schema, scopes: SchemaScopes) -> None:
 def _write(element: Element, rule: Rule) -> None:
     said = element.description or ""
     if not rule.is_open and _MARK not in said:
-        element.description = f"{said}\n\n{_MARK}{rule.phrase()}."
+        element.description = f"{said} {_MARK}{rule.phrase()}."
