@@ -44,6 +44,7 @@ __all__ = [
     "RowBucket",
     "canonical",
     "intent",
+    "intent_of",
     "read",
     "seal",
     "sealed",
@@ -144,16 +145,26 @@ def sealed(draft: Draft, seq: Position, recorded: datetime) -> Entry:
 
 
 def intent(draft: Draft) -> bytes:
-    """Canonical bytes of all that the caller says: what must be equal when a key is used again."""
-    return canonical(
-        {
-            "type": draft.type,
-            "vf": None if draft.vf is None else _written(draft.vf, _SECOND),
-            "vt": None if draft.vt is None else _written(draft.vt, _SECOND),
-            "refs": list(draft.refs),
-            "body": dict(draft.body),
-        }
-    )
+    """
+    Canonical bytes of all that the caller says: what must be equal when a key is used again.
+
+    Times are taken as they are recorded, so that it can be told from the entry again.
+    """
+    form = _DAY if draft.type in PERSON_LEVEL else _SECOND
+    vf = None if draft.vf is None else _written(draft.vf, form)
+    vt = None if draft.vt is None else _written(draft.vt, form)
+    return _intent(draft.type, vf, vt, draft.refs, dict(draft.body))
+
+
+def intent_of(entry: Entry) -> bytes:
+    """The `intent` of the draft that became this entry."""
+    return _intent(entry.type, entry.vf, entry.vt, entry.refs, entry.body)
+
+
+def _intent(
+    kind: str, vf: str | None, vt: str | None, refs: tuple[int, ...], body: Mapping[str, Json]
+) -> bytes:
+    return canonical({"type": kind, "vf": vf, "vt": vt, "refs": refs, "body": body})
 
 
 def read(line: bytes) -> Entry:

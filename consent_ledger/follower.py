@@ -1,0 +1,233 @@
+"""
+What one process knows of the ledger: the whole tree, and the state at the sizes that are being read.
+
+The follower reads what others wrote, holds it to the head's root, and folds it. It is never told by a
+clock that it is up to date: whoever asks brings a head that was read in the asker's own transaction.
+Anything that does not fit stops it for good, because a ledger that contradicts itself decides nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from consent_ledger.entry import Entry, EntryRefused, intent_of, read
+from consent_ledger.ledger_tables import ledger_entry, ledger_head
+from consent_ledger.records import instant
+from consent_ledger.state import IllegalEntry, State, UnknownEntry
+from consent_ledger.tree import Frontier, Tree, leaf_hash
+
+_CHUNK = 5_000
+_RECENT = 64
+
+
+class LedgerError(Exception):
+    """Something about the ledger that people can be told: a code and a plain sentence."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+class LedgerRefused(LedgerError):
+    """The ledger contradicts itself or what was signed before: nothing is read or written any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The one row that says how far the ledger reaches."""
+
+    size: int
+    root: bytes
+    recorded: datetime
+    checkpoint: str
+    frontier: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The state at one size, and what was checked there."""
+
+    root: bytes
+    recorded: datetime
+    state: State
+
+
+def read_head(connection: Connection, *, lock: bool = False) -> Head:
+    """
+    The head as this transaction sees it; with `lock`, nobody else writes until it ends.
+
+    Raises `LedgerRefused` when there is none.
+    """
+    statement = select(ledger_head)
+    row = connection.execute(statement.with_for_update() if lock else statement).first()
+    if row is None:
+        raise LedgerRefused("NO_LEDGER", "There is no ledger in this database yet; create one first.")
+    return Head(int(row.size), bytes(row.root), instant(row.recorded), row.checkpoint, bytes(row.frontier))
+
+
+def read_entries(connection: Connection, start: int, stop: int) -> Iterator[Entry]:
+    """
+    Entries start .. stop-1, in order, each held to the columns it is looked up by.
+
+    Raises `LedgerRefused` at a gap, or at an entry that is not what it was.
+    """
+    expected = start
+    while expected < stop:
+        upto = min(expected + _CHUNK, stop)
+        rows = connection.execute(
+            select(ledger_entry)
+            .where(ledger_entry.c.seq >= expected, ledger_entry.c.seq < upto)
+            .order_by(ledger_entry.c.seq)
+        ).all()
+        for row in rows:
+            yield _entry(row, expected)
+            expected += 1
+        if expected != upto:
+            raise LedgerRefused("LEDGER_DAMAGED", f"Entry {expected} of the ledger is missing.")
+
+
+def _entry(row: Row[Any], expected: int) -> Entry:
+    try:
+        entry = read(bytes(row.line))
+    except EntryRefused as error:
+        if error.code == "VERSION":
+            raise LedgerRefused(
+                "LEDGER_FROM_THE_FUTURE",
+                f"Entry {expected} was written by a later version; use that version or a newer one.",
+            ) from None
+        raise LedgerRefused(
+            "LEDGER_DAMAGED", f"Entry {expected} of the ledger cannot be read: {error.sentence}."
+        ) from None
+    columns = (row.seq, row.type, row.actor_party, row.actor_client, row.idem)
+    if (
+        row.seq != expected
+        or columns != (entry.seq, entry.type, entry.actor.party, entry.actor.client, entry.idem)
+        or bytes(row.leaf_hash) != leaf_hash(entry.line)
+        or bytes(row.body_sha256) != hashlib.sha256(intent_of(entry)).digest()
+    ):
+        raise LedgerRefused("LEDGER_DAMAGED", f"Entry {expected} of the ledger is not what was recorded.")
+    return entry
+
+
+class Follower:
+    """The tree and the recent states of one ledger in this process. Safe between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._tree = Tree()
+        self._state = State.start()
+        self._views: dict[int, View] = {}  # by size; sizes at which some transaction stood
+        self._refused: LedgerRefused | None = None
+
+    def view(self, connection: Connection, size: int, root: bytes) -> View:
+        """
+        What stands below `size`, for a transaction whose head says `size` and `root`.
+
+        Reads only what this process has not read before. Raises `LedgerRefused`.
+        """
+        if self._refused is not None:
+            raise self._refused
+        view = self._views.get(size)
+        if view is None:
+            with self._lock:
+                view = self._views.get(size) or self._seen(connection, size)
+        if view.root != root:
+            raise self._refuse(
+                "LEDGER_DAMAGED", "The entries of the ledger do not give the root in its head."
+            )
+        return view
+
+    def take(self, entries: Sequence[Entry], state: State, root: bytes, recorded: datetime) -> None:
+        """What this process has just committed. Someone may have followed it from the database already."""
+        with self._lock:
+            if self._tree.size == entries[0].seq:
+                for entry in entries:
+                    self._tree.append(leaf_hash(entry.line))
+                self._state = state
+            self._keep(state.size, View(root, recorded, state))
+
+    def root(self, size: int) -> bytes | None:
+        """Root of the first `size` entries; None when this process has not read so far."""
+        with self._lock:
+            return self._tree.root(size) if size <= self._tree.size else None
+
+    def frontier(self, size: int) -> Frontier:
+        """The complete subtrees of the first `size` entries, which this process has read."""
+        with self._lock:
+            return self._tree.frontier(size)
+
+    def inclusion(self, seq: int, size: int) -> tuple[bytes, ...]:
+        """Proof that entry `seq` stands in the first `size` entries, which this process has read."""
+        with self._lock:
+            return tuple(self._tree.inclusion(seq, size))
+
+    def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """Proof that the first `old` entries begin the first `new`, which this process has read."""
+        with self._lock:
+            return tuple(self._tree.consistency(old, new))
+
+    def _seen(self, connection: Connection, size: int) -> View:
+        if self._refused is not None:
+            raise self._refused
+        if size < self._tree.size:
+            return self._earlier(connection, size)
+        while self._tree.size < size:
+            start = self._tree.size
+            # A chunk is read whole before anything is taken, so that a lost connection leaves no half.
+            entries = self._checked(connection, start, min(start + _CHUNK, size))
+            self._state = self._folded(self._state, entries)
+            for entry in entries:
+                self._tree.append(leaf_hash(entry.line))
+        view = View(self._tree.root(size), self._recorded(connection), self._state)
+        self._keep(size, view)
+        return view
+
+    def _earlier(self, connection: Connection, size: int) -> View:
+        """A transaction that began before the last entries: fold again, from the nearest state kept."""
+        state = max(
+            (view.state for below, view in self._views.items() if below <= size),
+            key=lambda one: one.size,
+            default=State.start(),
+        )
+        while state.size < size:
+            entries = self._checked(connection, state.size, min(state.size + _CHUNK, size))
+            state = self._folded(state, entries)
+        view = View(self._tree.root(size), self._recorded(connection), state)
+        self._keep(size, view)
+        return view
+
+    def _recorded(self, connection: Connection) -> datetime:
+        return read_head(connection).recorded
+
+    def _checked(self, connection: Connection, start: int, stop: int) -> list[Entry]:
+        try:
+            return list(read_entries(connection, start, stop))
+        except LedgerRefused as refused:
+            raise self._refuse(refused.code, refused.sentence) from None
+
+    def _folded(self, state: State, entries: Sequence[Entry]) -> State:
+        try:
+            return state.apply(entries)
+        except UnknownEntry as unknown:
+            raise self._refuse("LEDGER_FROM_THE_FUTURE", f"{unknown}.") from None
+        except IllegalEntry as illegal:
+            raise self._refuse(
+                "LEDGER_DAMAGED", f"The ledger holds an entry that cannot be: {illegal.sentence}."
+            ) from None
+
+    def _refuse(self, code: str, sentence: str) -> LedgerRefused:
+        self._refused = LedgerRefused(code, sentence)
+        return self._refused
+
+    def _keep(self, size: int, view: View) -> None:
+        self._views[size] = view
+        if len(self._views) > _RECENT:
+            del self._views[min(self._views)]

@@ -1,0 +1,281 @@
+"""
+The log: the only way into the ledger, and the only maker of snapshots.
+
+Appending gives a position, durable on return, with the proof that it is in the tree. Reading pins what
+one transaction sees. How it stays so is told where it happens: `ledger_tables` (append-only),
+`committer` (one transaction for all that waits), `follower` (what others wrote), `keeper` (never a fork).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+
+from consent_ledger.checkpoint import CheckpointStore, NoteRefused, Signer, StoreRefused, read_note
+from consent_ledger.clock import Clock
+from consent_ledger.committer import (
+    Committer,
+    IdempotencyConflict,
+    LedgerUnavailable,
+    Recorded,
+    Rider,
+    head_row,
+    insert_entries,
+    next_head,
+    order,
+)
+from consent_ledger.database import reading, writing
+from consent_ledger.entry import LEDGER_FORMAT, Actor, Draft, Entry, EntryType, sealed
+from consent_ledger.follower import Follower, LedgerError, LedgerRefused, read_entries, read_head
+from consent_ledger.keeper import Keeper
+from consent_ledger.ledger_tables import append_only_ddl, ledger_entry, ledger_head, metadata
+from consent_ledger.snapshot import Snapshot, pin_snapshot
+from consent_ledger.vocabulary import PLATFORM, ClientId, Position
+
+__all__ = [
+    "Acknowledgement",
+    "IdempotencyConflict",
+    "Ledger",
+    "LedgerError",
+    "LedgerRefused",
+    "LedgerUnavailable",
+    "NotRecorded",
+    "Rider",
+    "append_only_ddl",
+    "ledger_entry",
+    "ledger_head",
+    "metadata",
+]
+
+_HEAD = "SELECT size, root FROM ledger_head"
+
+
+class NotRecorded(LedgerError):
+    """There is no such entry at this point."""
+
+    def __init__(self) -> None:
+        super().__init__("NOT_RECORDED", "There is no such entry in the ledger.")
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Where an entry stands, and the proof. `repeated` when it was recorded before."""
+
+    position: Position
+    line: bytes
+    checkpoint: str
+    size: int
+    root: bytes
+    inclusion: tuple[bytes, ...]
+    repeated: bool
+
+    def proof(self) -> str:
+        """The proof as a C2SP tlog-proof text: what is needed to check it without us."""
+        return tlog_proof(self.position, self.inclusion, self.checkpoint)
+
+
+def tlog_proof(index: int, inclusion: Sequence[bytes], checkpoint: str) -> str:
+    """A C2SP tlog-proof: index, path from the leaf's sibling upwards, blank line, checkpoint."""
+    hashes = "".join(f"{base64.b64encode(one).decode()}\n" for one in inclusion)
+    return f"c2sp.org/tlog-proof@v1\nindex {index}\n{hashes}\n{checkpoint}"
+
+
+class Ledger:
+    """The ledger of one database, opened in this process. Safe between threads; `close` when done."""
+
+    def __init__(
+        self, engine: Engine, signer: Signer, clock: Clock, follower: Follower, keeper: Keeper
+    ) -> None:
+        self._engine = engine
+        self._signer = signer
+        self._clock = clock
+        self._follower = follower
+        self._keeper = keeper
+        self._committer = Committer(engine, follower, keeper, signer, clock)
+
+    @classmethod
+    def create(
+        cls, engine: Engine, store: CheckpointStore, signer: Signer, *, clock: Clock, sandbox: bool
+    ) -> Ledger:
+        """
+        Begin a ledger in an empty, migrated database, and open it. Whether it is a sandbox is fixed for good.
+
+        Raises `LedgerRefused` when the database or the second store holds one already.
+        """
+        _refuse_a_used_store(store)
+        now = clock()
+        draft = Draft(
+            EntryType.LEDGER_CREATED,
+            Actor(PLATFORM, ClientId(PLATFORM)),
+            "ledger.created",
+            {"format": LEDGER_FORMAT, "origin": signer.origin, "sandbox": sandbox},
+        )
+        try:
+            with writing(engine) as connection:
+                if connection.execute(select(ledger_head.c.size)).first() is not None:
+                    raise LedgerRefused("LEDGER_EXISTS", "There is a ledger in this database already.")
+                first = [sealed(draft, Position(0), now)]
+                insert_entries(connection, first)
+                head = next_head(signer, Follower(), 0, first, now)
+                connection.execute(insert(ledger_head).values(one=1, **head_row(head)))
+        except IntegrityError:
+            raise LedgerRefused("LEDGER_EXISTS", "There is a ledger in this database already.") from None
+        except (OperationalError, ProgrammingError) as error:
+            raise _no_tables() from error
+        # A crash here leaves one entry and an empty second store; `open` takes up from that.
+        return cls.open(engine, store, signer, clock=clock)
+
+    @classmethod
+    def open(
+        cls,
+        engine: Engine,
+        store: CheckpointStore,
+        signer: Signer,
+        *,
+        clock: Clock,
+        adopt: bool = False,
+    ) -> Ledger:
+        """
+        Open the ledger of this database, after recomputing all of it.
+
+        1. the head is there, and nothing lies beyond it;
+        2. every entry is what was recorded, and together they give the head's root and frontier;
+        3. entry 0 names this origin, and the head's checkpoint is signed with this key;
+        4. what the second store knows is the beginning of it.
+
+        `adopt` accepts an empty second store: for an operator who has lost it and has checked the
+        database against a checkpoint from elsewhere. Raises `LedgerRefused`.
+        """
+        follower = Follower()
+        keeper = Keeper(engine, store, signer, follower)
+        with reading(engine) as connection:
+            try:
+                head = read_head(connection)
+            except (OperationalError, ProgrammingError) as error:
+                raise _no_tables() from error
+            view = follower.view(connection, head.size, head.root)
+            top = connection.execute(select(func.max(ledger_entry.c.seq))).scalar_one()
+            if top != head.size - 1 or follower.frontier(head.size).to_bytes() != head.frontier:
+                raise LedgerRefused("LEDGER_DAMAGED", "The head of the ledger does not fit its entries.")
+        if view.state.origin != signer.origin:
+            raise LedgerRefused("OTHER_ORIGIN", "This database holds the ledger of another origin.")
+        try:
+            signed = read_note(head.checkpoint, [signer.verifier_key])
+        except NoteRefused:
+            raise LedgerRefused(
+                "OTHER_KEY", "The ledger's checkpoint was signed with another key than the one given."
+            ) from None
+        if (signed.size, signed.root) != (head.size, head.root):
+            raise LedgerRefused("LEDGER_DAMAGED", "The ledger's checkpoint is not that of its head.")
+        keeper.start(adopt=adopt, size=head.size)
+        keeper.keep(head.checkpoint)
+        return cls(engine, signer, clock, follower, keeper)
+
+    @property
+    def origin(self) -> str:
+        """The ledger's name, fixed when it was created."""
+        return self._signer.origin
+
+    @property
+    def verifier_key(self) -> str:
+        """The key that checks this ledger's checkpoints, as `name+id+base64`."""
+        return self._signer.verifier_key
+
+    def append(self, draft: Draft, *, rider: Rider | None = None) -> Acknowledgement:
+        """
+        Record `draft`, with the rows its rider writes, and return its position and proof.
+
+        On return both are durable and the next `pin` anywhere sees them. The same actor, key and content
+        give the first position again (`repeated`), and no rider runs.
+
+        Raises `IdempotencyConflict` (the key stands for something else), `EntryRefused` (no entry),
+        `IllegalEntry` (not at this point), whatever the rider raises, `LedgerUnavailable` (ask again with
+        the same key) and `LedgerRefused` (nothing is written any more).
+        """
+        (recorded,) = self._committer.submit(order([(draft, rider)], is_whole=False))
+        return _acknowledged(recorded)
+
+    def append_all(self, drafts: Sequence[tuple[Draft, Rider | None]]) -> list[Acknowledgement]:
+        """Record all drafts in this order in one transaction, or none: the first refusal is raised."""
+        if not drafts:
+            return []
+        return [_acknowledged(one) for one in self._committer.submit(order(drafts, is_whole=True))]
+
+    def pin(self, connection: Connection) -> Snapshot:
+        """
+        What this read transaction sees of the ledger: everything committed before it began, nothing later.
+
+        One row is read when nothing is new; missing entries are read and folded. Raises `LedgerRefused`:
+        who cannot read the head decides nothing.
+        """
+        driver = connection.connection.driver_connection
+        if driver is None or not connection.in_transaction():
+            raise LedgerRefused("NO_TRANSACTION", "A snapshot is pinned inside a transaction.")
+        row = driver.execute(_HEAD).fetchone()
+        if row is None:
+            raise LedgerRefused("NO_LEDGER", "There is no ledger in this database yet; create one first.")
+        size, root = row[0], bytes(row[1])
+        view = self._follower.view(connection, size, root)
+        return pin_snapshot(size=size, root=root, at=max(self._clock(), view.recorded), state=view.state)
+
+    def entries(self, connection: Connection, start: int, stop: int) -> Iterator[Entry]:
+        """Entries start .. stop-1 as this transaction sees them; those beyond the head are not there."""
+        return read_entries(connection, max(start, 0), min(stop, read_head(connection).size))
+
+    def checkpoint(self, connection: Connection) -> str:
+        """The signed checkpoint of what this transaction sees. The second store has it before anyone else."""
+        head = read_head(connection)
+        self._follower.view(connection, head.size, head.root)
+        self._keeper.keep(head.checkpoint)
+        return head.checkpoint
+
+    def proof(self, connection: Connection, seq: int) -> str:
+        """The C2SP tlog-proof of entry `seq` in what this transaction sees. Raises `NotRecorded`."""
+        checkpoint = self.checkpoint(connection)
+        size = read_head(connection).size
+        if not 0 <= seq < size:
+            raise NotRecorded
+        return tlog_proof(seq, self._follower.inclusion(seq, size), checkpoint)
+
+    def consistency(self, connection: Connection, old: int) -> tuple[bytes, ...]:
+        """Proof that the first `old` entries begin what this transaction sees. Raises `NotRecorded`."""
+        head = read_head(connection)
+        self._follower.view(connection, head.size, head.root)
+        if not 0 <= old <= head.size:
+            raise NotRecorded
+        return self._follower.consistency(old, head.size)
+
+    def close(self) -> None:
+        """Finish what waits and take nothing more. Engine and second store stay open; they are the caller's."""
+        self._committer.close()
+
+
+def _acknowledged(recorded: Recorded) -> Acknowledgement:
+    return Acknowledgement(
+        recorded.position,
+        recorded.line,
+        recorded.head.checkpoint,
+        recorded.head.size,
+        recorded.head.root,
+        recorded.inclusion,
+        recorded.repeated,
+    )
+
+
+def _refuse_a_used_store(store: CheckpointStore) -> None:
+    try:
+        last = store.last()
+    except StoreRefused as refused:
+        raise LedgerRefused(refused.code, str(refused)) from refused
+    if last is not None:
+        raise LedgerRefused(
+            "CHECKPOINT_OF_ANOTHER", "The file with the last signed checkpoint belongs to a ledger already."
+        )
+
+
+def _no_tables() -> LedgerRefused:
+    return LedgerRefused("NO_LEDGER", "The tables of the ledger are not in this database; migrate first.")
