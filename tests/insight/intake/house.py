@@ -1,0 +1,148 @@
+"""One house with a real database, ledger and vault, and the permit to bring its data in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine, text
+
+from consent_ledger import ledger_tables, register, standing, vault
+from consent_ledger.checkpoint import CheckpointStore, Signer
+from consent_ledger.database import Login, open_engine, reading, writing
+from consent_ledger.entry import Actor
+from consent_ledger.keyring import Keyring
+from consent_ledger.log import Ledger
+from consent_ledger.parties import Party, platform_caller, register_party
+from consent_ledger.permit import Permit, Write, decide
+from consent_ledger.question import intake_question
+from consent_ledger.vault import Vault
+from consent_ledger.vocabulary import PLATFORM, ClientId, PartyId, PartyKind
+from insight import tables
+from insight.intake.pipeline import Content, Intake
+from insight.intake.report import ImportReport
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOUSE, NEIGHBOUR = PartyId("vrijenoot"), PartyId("neighbour")
+ACTOR = Actor(PLATFORM, ClientId(PLATFORM))
+RECORDED = Path(__file__).parents[3] / "seeds" / "data" / "pretix_vrijenoot"
+COMMA = RECORDED / "orderlist_positions.csv"
+SEMICOLON = RECORDED / "orderlist_positions_semicolon.csv"
+
+
+def clock() -> datetime:
+    return NOW
+
+
+@dataclass(slots=True)
+class House:
+    """A running house. `folder` holds all that survives the process."""
+
+    folder: Path
+    engine: Engine
+    vault_engine: Engine
+    store: CheckpointStore
+    ledger: Ledger
+    vault: Vault
+    intake: Intake
+
+    @contextmanager
+    def permit(self, controller: PartyId = HOUSE) -> Iterator[Permit[Write]]:
+        with reading(self.engine) as connection:
+            snapshot = self.ledger.pin(connection)
+            answer = decide(snapshot, platform_caller(), intake_question(controller))
+            assert isinstance(answer, Permit), answer
+            yield answer
+
+    def tickets(self, content: Content, **changes: Any) -> ImportReport:
+        return self._bring("tickets", content, {"mapping": "pretix-nl", "source": "pretix"} | changes)
+
+    def visits(self, content: Content, **changes: Any) -> ImportReport:
+        return self._bring("visits", content, {"mapping": "visits", "source": "counter"} | changes)
+
+    def _bring(self, unit: str, content: Content, told: dict[str, Any]) -> ImportReport:
+        controller = told.pop("controller", HOUSE)
+        told.setdefault("idem", "first")
+        told.setdefault("file_sha256", sha256(content))
+        with self.permit(controller) as permit:
+            report: ImportReport = getattr(self.intake, unit)(permit, content, actor=ACTOR, **told)
+            return report
+
+    def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        with reading(self.engine) as connection:
+            return [tuple(row) for row in connection.execute(text(sql), values)]
+
+    def change(self, sql: str, **values: Any) -> None:
+        with writing(self.engine) as connection:
+            connection.execute(text(sql), values)
+
+    def state(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every table of the truth."""
+        return {
+            table.name: sorted(self.rows(f"select * from {table.name}"), key=repr)
+            for table in tables.metadata.sorted_tables
+        }
+
+    def size(self) -> int:
+        return int(self.rows("select size from ledger_head")[0][0])
+
+    def close(self) -> None:
+        self.ledger.close()
+        self.engine.dispose()
+        self.vault_engine.dispose()
+        self.store.close()
+
+
+def sha256(content: Content) -> str:
+    if isinstance(content, pd.DataFrame):
+        return hashlib.sha256(content.to_csv().encode()).hexdigest()
+    return hashlib.sha256(content if isinstance(content, bytes) else content.read_bytes()).hexdigest()
+
+
+def open_house(folder: Path, url: str | None = None, vault_url: str | None = None) -> House:
+    """Open the house in `folder`; it is made, with two institutions, when there is none yet."""
+    main = url or f"sqlite:///{folder / 'main.db'}"
+    login = Login.OWNER if url else Login.APP  # the grants of PostgreSQL logins have tests of their own
+    is_new = not (folder / "signer.key").exists()
+    if is_new:
+        _make(folder, main, vault_url)
+    key = Ed25519PrivateKey.from_private_bytes((folder / "signer.key").read_bytes())
+    engine = open_engine(main, login)
+    vault_engine = open_engine(vault_url or f"sqlite:///{folder / 'vault.db'}", Login.VAULT)
+    store = CheckpointStore(folder / "checkpoint.db")
+    signer = Signer("test.example/ledger", key)
+    ledger = (
+        Ledger.create(engine, store, signer, clock=clock, sandbox=True)
+        if is_new
+        else Ledger.open(engine, store, signer, clock=clock)
+    )
+    keeper = Vault.open(vault_engine, Keyring.open(folder / "keyring"))
+    intake = Intake(engine=engine, ledger=ledger, vault=keeper, clock=clock)
+    if is_new:
+        for party in (HOUSE, NEIGHBOUR):
+            ledger.append_all(
+                [register_party(Party(party, PartyKind.INSTITUTION, "Een huis", party), actor=ACTOR)]
+            )
+    return House(folder, engine, vault_engine, store, ledger, keeper, intake)
+
+
+def _make(folder: Path, url: str, vault_url: str | None) -> None:
+    owner = open_engine(url, Login.OWNER)
+    with writing(owner) as connection:
+        for metadata in (ledger_tables.metadata, register.metadata, standing.metadata, tables.metadata):
+            metadata.create_all(connection)
+        for statement in ledger_tables.append_only_ddl(connection.dialect.name):
+            connection.exec_driver_sql(statement)
+    owner.dispose()
+    keeper = open_engine(vault_url or f"sqlite:///{folder / 'vault.db'}", Login.VAULT)
+    with writing(keeper) as connection:
+        vault.metadata.create_all(connection)
+    keeper.dispose()
+    (folder / "signer.key").write_bytes(Ed25519PrivateKey.generate().private_bytes_raw())
