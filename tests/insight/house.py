@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, create_engine, insert
 
+from consent_ledger import standing
 from consent_ledger.closed import mint
 from consent_ledger.permit import Permit, PersonFilter, Read
 from consent_ledger.question import Subject
@@ -21,6 +23,8 @@ from consent_ledger.vocabulary import (
     PersonRef,
     Purpose,
 )
+from insight import tables
+from insight.index import AudienceIndex, Indexes
 from insight.tables import performance, production, ticket_line, visit_count
 
 Row = dict[str, Any]
@@ -28,7 +32,7 @@ Row = dict[str, Any]
 HOUSE, OTHER, TOURING = PartyId("house"), PartyId("other"), PartyId("touring")
 TODAY = date(2026, 6, 30)
 FIRST_DAY = date(2022, 1, 8)
-GENRES = ("theatre", "dance", "opera", "family", "youth", "unknown")
+GENRES = ("theatre", "dance", "opera", "music", "youth", "unknown")
 PC4 = ("9711", "9712", "9713", "9714", "1011", "2611", "3991", "1852", "6525", "6421", "1099", None)
 
 
@@ -96,13 +100,13 @@ def invented(seed: int, count: int = 2500, house: PartyId = HOUSE) -> list[Row]:
     dice = np.random.default_rng(seed)
     performances = _performances(dice)
     rows: list[Row] = []
-    weights = np.arange(1, 501) ** -0.7
+    weights = np.arange(1, 501) ** -0.9
     order = 0
     while len(rows) < count:
         order += 1
         ref, of, day, is_scanned = performances[int(dice.integers(len(performances)))]
         buyer = int(dice.choice(500, p=weights / weights.sum()))
-        size = 18 if dice.random() < 0.01 else int(dice.integers(1, 5))
+        size = 18 if dice.random() < 0.003 else int(dice.integers(1, 5))
         ordered = max(day - timedelta(days=int(dice.integers(0, 120))), FIRST_DAY)
         common: Row = {
             "institution": house,
@@ -112,13 +116,13 @@ def invented(seed: int, count: int = 2500, house: PartyId = HOUSE) -> list[Row]:
             "day": day.isoformat(),
             "ordered_at": f"{ordered.isoformat()}T12:00:00Z",
             "ordered_day": ordered.isoformat(),
-            "channel": str(dice.choice(["web", "box_office", "school"], p=[0.8, 0.18, 0.02])),
+            "channel": str(dice.choice(["web", "box_office", "school"], p=[0.8, 0.196, 0.004])),
             "pc4": PC4[buyer % len(PC4)],
             "country": "BE" if buyer % 17 == 0 else None if buyer % 5 == 0 else "NL",
         }
         is_known = dice.random() < 0.85
         for number in range(size):
-            price = str(dice.choice(["full", "youth", "complimentary"], p=[0.7, 0.2, 0.1]))
+            price = str(dice.choice(["full", "youth", "complimentary"], p=[0.8, 0.1, 0.1]))
             rows.append(
                 line(
                     0,
@@ -177,3 +181,21 @@ def fill(connection: Connection, rows: Iterable[Row], counts: Iterable[Row] = ()
         connection.execute(insert(ticket_line), rows)
     for count in counts:
         connection.execute(insert(visit_count).values({"import_id": "imp-0000000000000001", **count}))
+
+
+@contextmanager
+def database(rows: Iterable[Row], counts: Iterable[Row] = ()) -> Iterator[Connection]:
+    """A database of its own, in memory, that holds these rows."""
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        tables.metadata.create_all(connection)
+        standing.metadata.create_all(connection)
+        fill(connection, rows, counts)
+        yield connection
+    engine.dispose()
+
+
+def index_of(rows: Iterable[Row], asked: Permit[Read] | None = None) -> AudienceIndex:
+    """What an index holds of these rows, for a permit (the house's own when none is named)."""
+    with database(rows) as connection:
+        return Indexes().of(asked or permit(), connection)
