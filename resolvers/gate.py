@@ -39,6 +39,11 @@ class Receipt:
     entry: str
     proof: str
 
+    @classmethod
+    def of(cls, done: Acknowledgement) -> Receipt:
+        """The receipt of what was just recorded."""
+        return cls(done.position, done.line.decode(), done.proof())
+
 
 @dataclass(slots=True)
 class Inquiry:
@@ -159,8 +164,17 @@ def _record(ask: Inquiry, made: tuple[Draft, bytes]) -> Receipt:
     def keep_nonce(connection: Connection, position: Position) -> None:
         connection.execute(insert(disclosure_secret).values(position=position, nonce=nonce))
 
-    done: Acknowledgement = ask.house.ledger.append(draft, rider=keep_nonce)
-    return Receipt(done.position, done.line.decode(), done.proof())
+    return Receipt.of(ask.house.ledger.append(draft, rider=keep_nonce))
+
+
+def entry_key(act: str, caller: Caller, key: str) -> str:
+    """
+    The idempotency key of an entry, from the key that the caller gave.
+
+    Of one act and one application; a digest, because a caller's key may say more than it should.
+    """
+    said = f"{act}\0{caller.party}\0{caller.client}\0{key}"
+    return f"{act}-{sha256(said.encode()).hexdigest()[:40]}"
 
 
 def request_digest(body: bytes) -> str:

@@ -6,7 +6,8 @@ What the schema must hold beyond having a rule everywhere, checked once at start
 3. A field that leads to a scoped type asks that type's scopes itself.
 4. An implementing field asks the same as the interface's field, and so do its arguments.
 5. A default that applies when nothing was said asks nothing that the field does not ask.
-6. No directive that may stand in documents, but `@skip` and `@include`: their arguments have no rule.
+6. No resolver is `async`: one question is answered in one thread with one connection.
+7. No directive that may stand in documents, but `@skip` and `@include`: their arguments have no rule.
 
 Mutation fields are exempt from 2: a mutation with a denied coordinate is refused whole, nothing is
 ever nulled there.
@@ -35,6 +36,7 @@ from graphql import (
     is_specified_scalar_type,
 )
 from strawberry.printer.ast_from_value import ast_from_value
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from schema.rule import Rule
 from schema.scopes import SchemaRefused, SchemaScopes, declared_types, has_own_scopes
@@ -62,6 +64,7 @@ def hold(schema: GraphQLSchema, scopes: SchemaScopes) -> None:
         if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
             for name, field in type_.fields.items():
                 coordinate = f"{type_.name}.{name}"
+                _synchronous(schema, type_, coordinate, field)
                 _nullable(schema, scopes, type_, coordinate, field)
                 _covers_returned(schema, scopes, coordinate, field)
                 _defaults(scopes, coordinate, field.args, scopes.of(coordinate))
@@ -100,6 +103,12 @@ def _descriptions(type_: GraphQLNamedType) -> Iterator[tuple[str, str | None]]:
         parts = type_.values
     for name, part in parts.items():
         yield f"{type_.name}.{name}", part.description
+
+
+def _synchronous(schema: GraphQLSchema, type_: Fielded, coordinate: str, field: GraphQLField) -> None:
+    definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    if type_ is not schema.subscription_type and getattr(definition, "is_async", False):
+        raise SchemaRefused(coordinate, "its resolver is async")
 
 
 def _nullable(

@@ -1,0 +1,129 @@
+"""Agreements: see the own ones, propose, accept, end. Effective at their entry, for the next request anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from consent_ledger.agreements import Agreement, Terms, accept, end, new_id, propose
+from consent_ledger.log import Acknowledgement
+from consent_ledger.permit import Refusal
+from consent_ledger.question import agreeing_question, agreements_question
+from consent_ledger.vocabulary import AgreementId, Assurance, PartyId
+from resolvers.gate import Inquiry, Receipt, entry_key
+
+
+class AgreementRefused(Exception):
+    """What was asked of an agreement cannot be. Carries a code and a sentence."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An agreement after an act, and the receipt of that act."""
+
+    agreement: AgreementId
+    receipt: Receipt
+
+
+def agreements(ask: Inquiry, *, after: AgreementId | None, first: int) -> list[Agreement] | Refusal:
+    """The caller's own agreements in the order in which they were proposed, from after `after`."""
+    permit = ask.ask(agreements_question(ask.caller.party))
+    if isinstance(permit, Refusal):
+        return permit
+    own = ask.snapshot.state.agreements_of.get(permit.controller, ())
+    start = own.index(after) + 1 if after in own else 0
+    return [ask.snapshot.state.agreements[one] for one in own[start : start + first]]
+
+
+def agreement(ask: Inquiry, wanted: AgreementId) -> Agreement | Refusal | None:
+    """One of the caller's own agreements; None for another's, as for one that never was."""
+    permit = ask.ask(agreements_question(ask.caller.party))
+    if isinstance(permit, Refusal):
+        return permit
+    found = ask.snapshot.state.agreements.get(wanted)
+    return found if found is not None and permit.controller in found.parties else None
+
+
+def status(ask: Inquiry, found: Agreement) -> str:
+    """`proposed active ended refused expired`, at the pinned moment."""
+    return found.status(ask.snapshot.at)
+
+
+def propose_agreement(
+    ask: Inquiry,
+    terms: Terms,
+    *,
+    key: str,
+    valid_until: datetime | None = None,
+    counters: AgreementId | None = None,
+) -> Changed | Refusal:
+    """
+    Put an agreement on the table. Asked again with the same key and terms, it is the same agreement.
+
+    Raises `AgreementRefused` when the caller is no party to it.
+    """
+    permit = ask.ask(agreeing_question(ask.caller.party))
+    if isinstance(permit, Refusal):
+        return permit
+    if permit.controller not in terms.sources | terms.recipients:
+        raise AgreementRefused("NOT_A_PARTY", "You can only propose an agreement to which you are a party.")
+    idem = entry_key("agreement", ask.caller, key)
+    countered = None if counters is None else _own(ask, counters).seqs[0]
+    draft = propose(
+        terms,
+        agreement=new_id(idem),
+        proposer=permit.controller,
+        actor=ask.actor,
+        idem=idem,
+        counters=countered,
+        valid_until=valid_until,
+    )
+    return _changed(new_id(idem), ask.house.ledger.append(draft))
+
+
+def accept_agreement(ask: Inquiry, wanted: AgreementId, *, key: str) -> Changed | Refusal:
+    """
+    Accept it for the caller's own organisation; recorded as `operator_attested` until passkeys sign.
+
+    Raises `AgreementRefused` for an agreement to which the caller is no party, as for one that never was.
+    """
+    return _act(ask, wanted, key, "accept")
+
+
+def end_agreement(ask: Inquiry, wanted: AgreementId, *, key: str) -> Changed | Refusal:
+    """
+    End it, alone and at once; one that is only proposed is refused by it.
+
+    Raises `AgreementRefused` as `accept_agreement` does.
+    """
+    return _act(ask, wanted, key, "end")
+
+
+def _act(ask: Inquiry, wanted: AgreementId, key: str, act: str) -> Changed | Refusal:
+    permit = ask.ask(agreeing_question(ask.caller.party))
+    if isinstance(permit, Refusal):
+        return permit
+    found, party = _own(ask, wanted), PartyId(permit.controller)
+    idem = entry_key(act, ask.caller, key)
+    draft = (
+        accept(found, party, actor=ask.actor, idem=idem, assurance=Assurance.OPERATOR_ATTESTED)
+        if act == "accept"
+        else end(found, party, actor=ask.actor, idem=idem)
+    )
+    return _changed(found.id, ask.house.ledger.append(draft))
+
+
+def _own(ask: Inquiry, wanted: AgreementId) -> Agreement:
+    found = ask.snapshot.state.agreements.get(wanted)
+    if found is None or ask.caller.party not in found.parties:
+        raise AgreementRefused("UNKNOWN_AGREEMENT", "You are no party to such an agreement.")
+    return found
+
+
+def _changed(changed: AgreementId, done: Acknowledgement) -> Changed:
+    return Changed(changed, Receipt.of(done))

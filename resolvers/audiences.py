@@ -1,0 +1,81 @@
+"""Audiences: who came, how often, from where; of the own house, or of another under an agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from consent_ledger.permit import Period, Permit, Read, Refusal
+from consent_ledger.question import Question, audience_question
+from consent_ledger.vocabulary import FieldGroup, PartyId, Position, Purpose
+from insight.audiences import measure, subjects
+from insight.criteria import Criteria
+from insight.definitions import definition_of
+from insight.figures import Released, ReleasedAudience, Withheld, release_audience
+from resolvers.gate import Inquiry
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceAsked:
+    """Whose audience, why, when, which part, and which figures of it."""
+
+    controller: PartyId
+    purpose: Purpose
+    period: Period | None
+    criteria: Criteria
+    figures: frozenset[str]
+
+
+def audience(ask: Inquiry, asked: AudienceAsked) -> ReleasedAudience | Refusal:
+    """
+    The figures that were asked; each of them a value, or why it is withheld.
+
+    Every field group asks for its own permit, so that what is refused is never read. A refusal of the
+    whole comes when the audience's base is refused, or the criteria read a group that is.
+    """
+    base = ask.ask(_question(asked, asked.criteria.groups))
+    if isinstance(base, Refusal):
+        return base
+    figures: dict[str, Released] = {}
+    for group, names in _by_group(asked.figures):
+        permit = ask.ask(_question(asked, asked.criteria.groups | {group}))
+        if isinstance(permit, Refusal):
+            today = ask.house.today()
+            figures |= {name: Withheld(permit.reason, definition_of(name), today) for name in names}
+        else:
+            figures |= _read(ask, asked, permit, names).figures
+    return ReleasedAudience(
+        asked.controller, Position(ask.snapshot.size), ask.house.today(), MappingProxyType(figures)
+    )
+
+
+def _question(asked: AudienceAsked, groups: frozenset[FieldGroup]) -> Question[Read]:
+    return audience_question(
+        asked.controller,
+        asked.purpose,
+        groups,
+        productions=asked.criteria.productions,
+        period=asked.period,
+    )
+
+
+def _by_group(figures: frozenset[str]) -> Iterator[tuple[FieldGroup, frozenset[str]]]:
+    """The figures by the field group that they tell about, in a fixed order."""
+    for group in FieldGroup:
+        names = frozenset(name for name in figures if definition_of(name).group is group)
+        if names:
+            yield group, names
+
+
+def _read(
+    ask: Inquiry, asked: AudienceAsked, permit: Permit[Read], names: frozenset[str]
+) -> ReleasedAudience:
+    """Read and release under one permit; another controller's persons are told to the inquiry."""
+    today = ask.house.today()
+    index = ask.house.indexes.of(permit, ask.connection)
+    raw = measure(permit, index, asked.criteria, names, today=today)
+    if permit.agreement is not None:
+        persons = subjects(permit, index, asked.criteria, today=today)
+        ask.disclosed(permit, persons=persons, rows=raw.coverage.tickets)
+    return release_audience(permit, raw)

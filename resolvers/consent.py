@@ -1,0 +1,91 @@
+"""
+Consent: what a visitor decided about one purpose at one house.
+
+The vault keeps who it was and what exactly was said, under the entry's key, before the entry; the
+entry keeps a commitment; the person's standing is written with the entry. The next request anywhere
+counts by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Connection
+
+from consent_ledger.entry import Draft, EntryType, Json
+from consent_ledger.permit import Permit, Refusal, Write
+from consent_ledger.question import consent_question
+from consent_ledger.standing import record
+from consent_ledger.vocabulary import ConsentAct, PartyId, PersonRef, Position, Purpose
+from resolvers.gate import Inquiry, Receipt, entry_key
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the visitor decided. `identifier` is the e-mail address; it goes to the vault and no further."""
+
+    controller: PartyId
+    purpose: Purpose
+    act: ConsentAct
+    identifier: str
+    channel: str
+    notice: str | None = None
+    notice_version: int | None = None
+
+
+class ConsentNotRecorded(Exception):
+    """The decision cannot be recorded. Carries a code and a sentence."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+def record_consent(ask: Inquiry, decision: Decision, *, key: str) -> Receipt | Refusal:
+    """
+    Record it; durable on return, and effective from the next request on.
+
+    Repeatable: the same key with the same decision gives the first receipt. A house that never saw the
+    visitor records the decision too, so that a later import finds it.
+    """
+    permit = ask.ask(consent_question(decision.controller, decision.purpose))
+    if isinstance(permit, Refusal):
+        return permit
+    published = ask.snapshot.state.purposes.get(permit.purpose)
+    if published is None:
+        raise ConsentNotRecorded("UNKNOWN_PURPOSE", "This purpose has not been published on this platform.")
+    under = entry_key("consent", ask.caller, key)
+    person, commitment = _keep(ask, permit, decision, under)
+
+    def stand(connection: Connection, position: Position) -> None:
+        record(connection, decision.controller, person, decision.purpose, decision.act, position)
+
+    body: dict[str, Json] = {
+        "controller": permit.controller,
+        "purpose": permit.purpose.value,
+        "purpose_version": published.version,
+        "notice": decision.notice,
+        "notice_version": decision.notice_version,
+        "commitment": commitment,
+    }
+    draft = Draft(EntryType(f"consent.{decision.act.value}"), ask.actor, under, body)
+    return Receipt.of(ask.house.ledger.append(draft, rider=stand))
+
+
+def _keep(ask: Inquiry, permit: Permit[Write], decision: Decision, under: str) -> tuple[PersonRef, str]:
+    """
+    Person and payload in the vault, durable, inert until the entry.
+
+    A crash after this leaves rows under a key that the ledger does not know; the sweep forgets them.
+    """
+    vault = ask.house.vault
+    (person,) = vault.persons(permit.controller, [decision.identifier], under=under)
+    payload = {
+        "act": decision.act.value,
+        "channel": decision.channel,
+        "notice": decision.notice,
+        "notice_version": decision.notice_version,
+        "purpose": decision.purpose.value,
+    }
+    return person, vault.commit(permit.controller, person, under=under, payload=payload)

@@ -1,0 +1,16 @@
+"""Imports: what a house brought in, with its report."""
+
+from __future__ import annotations
+
+from consent_ledger.permit import Refusal
+from consent_ledger.question import imports_question
+from insight.store.imports import StoredImport, imports
+from resolvers.gate import Inquiry
+
+
+def own_imports(ask: Inquiry, *, after: int | None, first: int) -> list[StoredImport] | Refusal:
+    """The caller's own imports, newest first, from before the ledger position `after`."""
+    permit = ask.ask(imports_question(ask.caller.party))
+    return (
+        permit if isinstance(permit, Refusal) else imports(permit, ask.connection, before=after, first=first)
+    )

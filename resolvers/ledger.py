@@ -1,0 +1,47 @@
+"""The ledger itself: its position and proofs for who may read it, its entries for auditors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from consent_ledger.entry import Draft, EntryType, Json
+from consent_ledger.export import lines
+from consent_ledger.permit import Refusal
+from consent_ledger.question import ledger_question
+from resolvers.gate import Inquiry, entry_key
+
+
+def checkpoint(ask: Inquiry) -> str | Refusal:
+    """The last signed checkpoint."""
+    permit = ask.ask(ledger_question(export=False))
+    return permit if isinstance(permit, Refusal) else ask.house.ledger.checkpoint(ask.connection)
+
+
+def proof(ask: Inquiry, position: int) -> str | Refusal | None:
+    """The C2SP tlog-proof of one entry; None when there is no such entry yet."""
+    permit = ask.ask(ledger_question(export=False))
+    if isinstance(permit, Refusal):
+        return permit
+    return ask.house.ledger.proof(ask.connection, position) if 0 <= position < permit.size else None
+
+
+def export(ask: Inquiry, start: int, stop: int | None) -> Iterator[bytes] | Refusal:
+    """
+    The entries `start` up to `stop`, or up to the pinned size, as JSON Lines.
+
+    The export itself is an entry, durable before the first line is given; it stands after the lines.
+    """
+    permit = ask.ask(ledger_question(export=True))
+    if isinstance(permit, Refusal):
+        return permit
+    until = permit.size if stop is None else min(stop, permit.size)
+    body: dict[str, Json] = {
+        "recipient": ask.caller.party,
+        "client": ask.caller.client,
+        "start": start,
+        "stop": until,
+    }
+    ask.house.ledger.append(
+        Draft(EntryType.EXPORT_ISSUED, ask.actor, entry_key("export", ask.caller, ask.request_id), body)
+    )
+    return lines(ask.connection, start=start, stop=until)

@@ -1,0 +1,267 @@
+"""The roots of every question."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from consent_ledger.permit import Period, Refusal
+from consent_ledger.vocabulary import AgreementId, PartyId, Purpose, Scope
+from insight.benchmarks import Metric, Statistic
+from insight.definitions import published
+from insight.rules import ci_seg
+from resolvers import agreements as agreement_door
+from resolvers import benchmarks as benchmark_door
+from resolvers import imports as import_door
+from resolvers import institutions as register_door
+from resolvers import ledger as ledger_door
+from resolvers.audiences import AudienceAsked
+from resolvers.audiences import audience as read_audience
+from resolvers.benchmarks import BenchmarkAsked
+from schema.agreement import AGREEMENT, Agreement, AgreementConnection, AgreementEdge, agreement
+from schema.audience import (
+    FIGURES,
+    AudienceCriteria,
+    AudienceResult,
+    PeriodInput,
+    audience,
+    criteria,
+    days,
+)
+from schema.benchmark import BenchmarkResult, PeersInput, benchmark
+from schema.context import Asked, selected
+from schema.definition import Definition, defined
+from schema.directives import OPEN, requires
+from schema.ids import local_id
+from schema.imports import ImportConnection, ImportEdge, imported
+from schema.ledger import Ledger, Production, PublishedPurpose, Segment, SegmentModel
+from schema.paging import after as after_cursor
+from schema.paging import cursor, page_info, page_size
+from schema.refused import RefusedWhole
+from schema.viewer import (
+    INSTITUTION,
+    Institution,
+    InstitutionConnection,
+    InstitutionEdge,
+    Viewer,
+    institution,
+    viewer,
+)
+
+First = Annotated[int, strawberry.argument(description="How many at most: 1 to 100.")]
+After = Annotated[str | None, strawberry.argument(description="The cursor after which the page begins.")]
+
+
+class PurposeMissing(Exception):
+    """Another house's audience was asked without saying why."""
+
+    code = "BAD_USER_INPUT"
+    sentence = "Say the purpose for which you ask another institution's audience."
+    next_step = "Give the argument `purpose`."
+
+
+@strawberry.type(description="Everything that can be asked.", directives=OPEN)
+class Query:
+    @strawberry.field(description="Who asks: this application.", directives=OPEN)
+    def viewer(self, info: Asked) -> Viewer:
+        return viewer(info.context.ask.caller)
+
+    @strawberry.field(
+        description="One organisation of the public register; without an id, the caller's own.",
+        directives=requires(Scope.CATALOGUE_READ),
+    )
+    def institution(
+        self,
+        info: Asked,
+        id: Annotated[strawberry.ID | None, strawberry.argument(description="Global id.")] = None,
+    ) -> Institution | None:
+        ask = info.context.ask
+        wanted = ask.caller.party if id is None else PartyId(local_id(INSTITUTION, id))
+        found = register_door.institution(ask, wanted)
+        return None if found is None else institution(found)
+
+    @strawberry.field(
+        description="The public register, in order of id.", directives=requires(Scope.CATALOGUE_READ)
+    )
+    def institutions(
+        self, info: Asked, first: First = 20, after: After = None
+    ) -> InstitutionConnection | None:
+        size, start = page_size(first), after_cursor(after)
+        found = register_door.institutions(
+            info.context.ask, after=None if start is None else PartyId(start), first=size + 1
+        )
+        edges = [InstitutionEdge(node=institution(one), cursor=cursor(one.id)) for one in found[:size]]
+        return InstitutionConnection(
+            edges=edges, page_info=page_info(len(found), size, edges[-1].cursor if edges else None)
+        )
+
+    @strawberry.field(
+        description="The own productions, in order of reference.", directives=requires(Scope.CATALOGUE_READ)
+    )
+    def productions(self, info: Asked) -> list[Production] | None:
+        found = register_door.own_productions(info.context.ask)
+        if isinstance(found, Refusal):
+            raise RefusedWhole(found)
+        return [Production(ref=strawberry.ID(one.ref), title=one.title, genre=one.genre) for one in found]
+
+    @strawberry.field(
+        description=(
+            "An audience: of the own house, or of another under an agreement. The purpose is `OWN_INSIGHT` "
+            "when it is left out, for the own house alone."
+        ),
+        directives=requires(Scope.AUDIENCES_READ),
+    )
+    def audience(
+        self,
+        info: Asked,
+        institution: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="Global id of whose audience; none: your own."),
+        ] = None,
+        purpose: Annotated[
+            Purpose | None, strawberry.argument(description="Why you ask; exactly one purpose.")
+        ] = None,
+        criteria: Annotated[
+            AudienceCriteria | None, strawberry.argument(description="Which part; none: all.")
+        ] = None,
+    ) -> AudienceResult | None:
+        ask = info.context.ask
+        controller = ask.caller.party if institution is None else PartyId(local_id(INSTITUTION, institution))
+        if purpose is None and controller != ask.caller.party:
+            raise PurposeMissing
+        why = purpose or Purpose.OWN_INSIGHT
+        named, period = criteria_of(criteria)
+        figures = frozenset(FIGURES[name] for name in selected(info) if name in FIGURES)
+        return audience(read_audience(ask, AudienceAsked(controller, why, period, named, figures)), why)
+
+    @strawberry.field(
+        description="A released figure of peers, over whole months, with the own one beside it.",
+        directives=requires(Scope.BENCHMARKS_READ),
+    )
+    def benchmark(
+        self,
+        info: Asked,
+        metric: Annotated[Metric, strawberry.argument(description="What is compared.")],
+        period: Annotated[PeriodInput, strawberry.argument(description="Whole months.")],
+        peers: Annotated[
+            PeersInput | None, strawberry.argument(description="Who are peers; none: everybody.")
+        ] = None,
+        statistic: Annotated[
+            Statistic, strawberry.argument(description="Per institution, or the total.")
+        ] = Statistic.PER_INSTITUTION,
+    ) -> BenchmarkResult | None:
+        ask = info.context.ask
+        wanted: Period = days(period)
+        chosen = (peers or PeersInput()).criteria()
+        found = benchmark_door.compare(ask, BenchmarkAsked(metric, statistic, wanted, chosen))
+        return benchmark(found, is_sandbox=ask.snapshot.state.is_sandbox)
+
+    @strawberry.field(
+        description="The own agreements, in the order in which they were proposed.",
+        directives=requires(Scope.AGREEMENTS_READ),
+    )
+    def agreements(self, info: Asked, first: First = 20, after: After = None) -> AgreementConnection | None:
+        ask, size, start = info.context.ask, page_size(first), after_cursor(after)
+        found = agreement_door.agreements(
+            ask, after=None if start is None else AgreementId(start), first=size + 1
+        )
+        if isinstance(found, Refusal):
+            raise RefusedWhole(found)
+        edges = [
+            AgreementEdge(node=agreement(one, agreement_door.status(ask, one)), cursor=cursor(one.id))
+            for one in found[:size]
+        ]
+        return AgreementConnection(
+            edges=edges, page_info=page_info(len(found), size, edges[-1].cursor if edges else None)
+        )
+
+    @strawberry.field(
+        description="One of the own agreements; null for another's, as for one that never was.",
+        directives=requires(Scope.AGREEMENTS_READ),
+    )
+    def agreement(
+        self, info: Asked, id: Annotated[strawberry.ID, strawberry.argument(description="Global id.")]
+    ) -> Agreement | None:
+        ask = info.context.ask
+        found = agreement_door.agreement(ask, AgreementId(local_id(AGREEMENT, id)))
+        if isinstance(found, Refusal):
+            raise RefusedWhole(found)
+        return None if found is None else agreement(found, agreement_door.status(ask, found))
+
+    @strawberry.field(
+        description="What the own house brought in, newest first.", directives=requires(Scope.IMPORTS_READ)
+    )
+    def imports(self, info: Asked, first: First = 20, after: After = None) -> ImportConnection | None:
+        size, start = page_size(first), after_cursor(after)
+        found = import_door.own_imports(
+            info.context.ask, after=None if start is None else _position(start), first=size + 1
+        )
+        if isinstance(found, Refusal):
+            raise RefusedWhole(found)
+        edges = [ImportEdge(node=imported(one), cursor=cursor(str(one.position))) for one in found[:size]]
+        return ImportConnection(
+            edges=edges, page_info=page_info(len(found), size, edges[-1].cursor if edges else None)
+        )
+
+    @strawberry.field(description="What every figure means.", directives=OPEN)
+    def definitions(self) -> list[Definition]:
+        return [defined(one) for one in published()]
+
+    @strawberry.field(description="The segment models that are in force.", directives=OPEN)
+    def segment_models(self) -> list[SegmentModel]:
+        model = ci_seg()
+        segments = [
+            Segment(id=strawberry.ID(one.id), name_nl=one.nl, name_en=one.en)
+            for one in (*model.behaviour, *model.context)
+        ]
+        return [
+            SegmentModel(
+                id=strawberry.ID(model.model), version=model.version, sha256=model.sha256, segments=segments
+            )
+        ]
+
+    @strawberry.field(description="The purposes that are published on this platform.", directives=OPEN)
+    def purposes(self, info: Asked) -> list[PublishedPurpose]:
+        return [
+            PublishedPurpose(
+                purpose=purpose,
+                version=one.version,
+                bases=sorted(one.bases),
+                is_high_risk=one.is_high_risk,
+                position=one.seq,
+            )
+            for purpose, one in sorted(info.context.ask.snapshot.state.purposes.items())
+        ]
+
+    @strawberry.field(
+        description="The ledger, with the proof of one entry when its position is given.",
+        directives=requires(Scope.LEDGER_READ),
+    )
+    def ledger(
+        self,
+        info: Asked,
+        proof_of: Annotated[int | None, strawberry.argument(description="Position of an entry.")] = None,
+    ) -> Ledger | None:
+        ask = info.context.ask
+        signed = ledger_door.checkpoint(ask)
+        proven = None if proof_of is None else ledger_door.proof(ask, proof_of)
+        for answer in (signed, proven):
+            if isinstance(answer, Refusal):
+                raise RefusedWhole(answer)
+        return Ledger(
+            origin=ask.house.ledger.origin,
+            size=ask.snapshot.size,
+            root=ask.snapshot.root.hex(),
+            checkpoint=str(signed),
+            verifier_key=ask.house.ledger.verifier_key,
+            proof=None if proven is None else str(proven),
+        )
+
+
+criteria_of = criteria
+"""The argument of `Query.audience` bears the same name."""
+
+
+def _position(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
