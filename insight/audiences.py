@@ -37,7 +37,6 @@ from insight.figures import (
 )
 from insight.index import AudienceIndex
 from insight.segments import SEGMENTS, UNIDENTIFIED, labels, months_before
-from insight.store.counts import KINDS
 
 HISTORY_MONTHS: Final = 36
 """Known history before a period without which first-timers are called left-censored."""
@@ -309,8 +308,9 @@ def _counted_visits(audience: _Audience) -> RawFigure:
     if period is not None:
         edges = np.searchsorted(visits.day, [period.start.toordinal(), period.end.toordinal()])
         rows = slice(int(edges[0]), int(edges[1]))
-    kinds = np.bincount(visits.kind[rows], weights=visits.number[rows], minlength=len(KINDS)).astype(np.int64)
-    parts = {kind: int(number) for kind, number in zip(KINDS, kinds, strict=True)}
+    numbers = np.zeros(len(visits.kinds), np.int64)
+    np.add.at(numbers, visits.kind[rows], visits.number[rows])
+    parts = {kind: int(number) for kind, number in zip(visits.kinds, numbers, strict=True)}
     return RawCount(sum(parts.values()), None, parts=parts)
 
 

@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from insight.contexts import Places, places
 from insight.index import Lines
 from insight.rules import Feature, Model, Share, ci_seg, first_that_holds
-from insight.store.tickets import TicketColumns
 
 UNIDENTIFIED: Final = "B0"
 SEGMENTS: Final = tuple(segment.id for segment in ci_seg().behaviour)
@@ -91,14 +90,14 @@ def features(lines: Lines, today: date) -> dict[str, Feature]:
     return {
         "n12": _visits(lines, persons, short),
         "n36": _visits(lines, persons, long),
-        "R": np.maximum(now - _last_seen(tickets, persons), 0),
+        "R": np.maximum(now - _last_seen(lines, persons), 0),
         "F": np.maximum(now - lines.first_day[:-1].astype(np.int64), 0),
         "g36": _distinct(who[genre >= 0], genre[genre >= 0], persons),
         "i36": np.ones(persons, np.int64),
         "y36": Share(_count(who[youth], persons), _count(who, persons)),
         "far36": Share(_count(who[far[recent]], persons), _count(who[placed[recent]], persons)),
         "m": np.zeros(persons, np.int64),
-        "q": _largest_order(tickets, persons),
+        "q": _largest_order(lines, persons),
         "school": np.minimum(_count(tickets.person[tickets.school & (tickets.person >= 0)], persons), 1),
     }
 
@@ -121,13 +120,15 @@ def _visits(lines: Lines, persons: int, after: int) -> NDArray[np.int64]:
     return _distinct(tickets.person[start:][known], tickets.performance[start:][known], persons)
 
 
-def _last_seen(tickets: TicketColumns, persons: int) -> NDArray[np.int64]:
+def _last_seen(lines: Lines, persons: int) -> NDArray[np.int64]:
+    tickets = lines.tickets
     last = np.zeros(persons + 1, np.int64)  # the last place takes the unidentified lines
     np.maximum.at(last, tickets.person, np.maximum(tickets.day, tickets.ordered))
     return last[:-1]
 
 
-def _largest_order(tickets: TicketColumns, persons: int) -> NDArray[np.int64]:
+def _largest_order(lines: Lines, persons: int) -> NDArray[np.int64]:
+    tickets = lines.tickets
     size = np.bincount(tickets.order, minlength=tickets.orders)
     largest = np.zeros(persons + 1, np.int64)
     np.maximum.at(largest, tickets.person, size[tickets.order])

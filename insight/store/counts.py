@@ -20,12 +20,13 @@ KINDS: Final = ("counter", "pass", "school", "free")
 
 @dataclass(frozen=True, slots=True)
 class VisitColumns:
-    """One row per place, day and kind, in order of day; `kind` is a position in `KINDS`."""
+    """One row per place, day and kind, in order of day; `kind` is a position in `kinds`."""
 
     day: NDArray[np.int32]
     kind: NDArray[np.int8]
     number: NDArray[np.int64]
     revenue: NDArray[np.int64]  # cents
+    kinds: tuple[str, ...] = KINDS
 
     def __len__(self) -> int:
         return len(self.day)

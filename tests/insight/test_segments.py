@@ -33,7 +33,8 @@ def segment_of(*rows: Row, home: str = "9711") -> str:
     """The segment of person 1, at a house most of whose tickets come from one area."""
     public = [line(100 + n, person=None, pc4=home) for n in range(50)]
     index = index_of([*public, *rows]).lines
-    return SEGMENTS[labels(index, TODAY)[index.tickets.persons.index(person(1))]]
+    found = int(labels(index, TODAY)[index.tickets.persons.index(person(1))])
+    return SEGMENTS[found]
 
 
 def test_an_order_of_fifteen_is_a_group() -> None:
