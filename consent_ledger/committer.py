@@ -228,7 +228,7 @@ class Committer:
         is_whole = batch[0].is_whole
         with writing(self._engine) as connection:
             head = read_head(connection, lock=True)
-            view = self._follower.view(connection, head.size, head.root)
+            view = self._follower.newest(connection, head)
             now = max(self._clock(), view.recorded)
             fresh = _not_recorded(connection, wishes)
             if is_whole:

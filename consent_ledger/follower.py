@@ -145,6 +145,21 @@ class Follower:
             )
         return view
 
+    def newest(self, connection: Connection, head: Head) -> View:
+        """
+        The same for a transaction that holds the write lock, so that its head is the last there is.
+
+        Raises `LedgerRefused` when this process has read further than that.
+        """
+        with self._lock:
+            if self._tree.size > head.size:
+                raise self._refuse(
+                    "LEDGER_BEHIND",
+                    f"The database has {head.size} entries, where it had {self._tree.size}:"
+                    " it was put back to an earlier moment.",
+                )
+            return self.view(connection, head.size, head.root)
+
     def take(self, entries: Sequence[Entry], state: State, root: bytes, recorded: datetime) -> None:
         """What this process has just committed. Someone may have followed it from the database already."""
         with self._lock:

@@ -79,6 +79,8 @@ class Keeper:
                         "CHECKPOINT_MISSING", "The last signed checkpoint was taken away or put back."
                     )
                 self._kept = last
+            if self._follower.root(new.size) != new.root:
+                raise _forked()
 
     def _last(self) -> SignedCheckpoint | None:
         """What the store knows, held to the ledger."""
@@ -106,7 +108,11 @@ class Keeper:
                 " it was put back to an earlier moment. Restore the newest copy.",
             )
         if root != last.root:
-            raise LedgerRefused(
-                "LEDGER_FORKED", "The database is not the ledger of which the last checkpoint was signed."
-            )
+            raise _forked()
         return last
+
+
+def _forked() -> LedgerRefused:
+    return LedgerRefused(
+        "LEDGER_FORKED", "The database is not the ledger of which the last checkpoint was signed."
+    )
