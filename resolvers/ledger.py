@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 from consent_ledger.entry import Draft, EntryType, Json
-from consent_ledger.export import lines
 from consent_ledger.permit import Refusal
 from consent_ledger.question import ledger_question
 from resolvers.gate import Inquiry, entry_key
@@ -25,23 +24,31 @@ def proof(ask: Inquiry, position: int) -> str | Refusal | None:
     return ask.house.ledger.proof(ask.connection, position) if 0 <= position < permit.size else None
 
 
-def export(ask: Inquiry, start: int, stop: int | None) -> Iterator[bytes] | Refusal:
-    """
-    The entries `start` up to `stop`, or up to the pinned size, as JSON Lines.
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Which entries may leave: `start` up to `stop`. They never change, so any later transaction gives the same."""
 
-    The export itself is an entry, durable before the first line is given; it stands after the lines.
+    start: int
+    stop: int
+
+
+def export(ask: Inquiry, start: int, stop: int | None) -> Export | Refusal:
+    """
+    Permission to export entries `start` up to `stop`, or up to the pinned size.
+
+    The export is an entry itself, durable before this returns; it stands after what may be exported.
     """
     permit = ask.ask(ledger_question(export=True))
     if isinstance(permit, Refusal):
         return permit
     until = permit.size if stop is None else min(stop, permit.size)
+    begin = min(max(start, 0), until)
     body: dict[str, Json] = {
         "recipient": ask.caller.party,
         "client": ask.caller.client,
-        "start": start,
+        "start": begin,
         "stop": until,
     }
-    ask.house.ledger.append(
-        Draft(EntryType.EXPORT_ISSUED, ask.actor, entry_key("export", ask.caller, ask.request_id), body)
-    )
-    return lines(ask.connection, start=start, stop=until)
+    key = entry_key("export", ask.caller, ask.request_id)
+    ask.house.ledger.append(Draft(EntryType.EXPORT_ISSUED, ask.actor, key, body))
+    return Export(begin, until)

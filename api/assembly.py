@@ -1,0 +1,134 @@
+"""Putting the house together from its settings, and taking it apart again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine, select
+
+from api.oauth.service import OAuth
+from api.settings import Settings, SettingsRefused
+from consent_ledger.checkpoint import CheckpointStore, Signer
+from consent_ledger.clock import Clock, system_clock
+from consent_ledger.database import Login, open_engine, reading
+from consent_ledger.keyring import Keyring
+from consent_ledger.log import Ledger, ledger_entry
+from consent_ledger.vault import Vault
+from insight.index import Indexes
+from insight.intake.pipeline import Intake
+from migrations.run import check, migrate
+from resolvers.house import House
+
+SANDBOX_TODAY = date(2027, 7, 1)
+"""The day that a sandbox's figures call today: where its seeded entries end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A house that runs, with the check of its credentials."""
+
+    settings: Settings
+    house: House
+    oauth: OAuth
+
+
+def prepare(settings: Settings) -> None:
+    """
+    Make the folders and bring both databases to their newest shape.
+
+    Repeatable. Raises `SettingsRefused` when a folder cannot be written, `DatabaseRefused` when a
+    database cannot be used or comes from a later version.
+    """
+    for folder in (settings.data_dir, settings.checkpoint_store.parent):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            raise SettingsRefused(
+                f"The folder {folder} cannot be made or written; choose another one."
+            ) from None
+    migrate(settings.owner_database_url, settings.vault_database_url)
+
+
+@contextmanager
+def assembled(
+    settings: Settings, *, clock: Clock = system_clock, create: str | None = None
+) -> Iterator[Assembled]:
+    """
+    Open the house; leaving the block closes it, after what waits was recorded.
+
+    `create` begins a ledger where there is none: "sandbox" or "platform". Raises what the parts raise
+    when they refuse, each with one plain sentence.
+    """
+    with ExitStack() as stack:
+
+        def opened(url: str, login: Login) -> Engine:
+            engine = open_engine(url, login)
+            stack.callback(engine.dispose)
+            return engine
+
+        engine = opened(settings.database_url, Login.APP)
+        releases = opened(settings.release_database_url, Login.RELEASE)
+        vault_engine = opened(settings.vault_database_url, Login.VAULT)
+        check(engine, vault_engine)
+        keyring = Keyring.open(settings.keys_dir)
+        signer = Signer(settings.origin, Ed25519PrivateKey.from_private_bytes(keyring.secret("ledger")))
+        store = CheckpointStore(settings.checkpoint_store)
+        stack.callback(store.close)
+        if create is not None and _is_empty(engine):
+            ledger = Ledger.create(engine, store, signer, clock=clock, sandbox=create == "sandbox")
+        else:
+            ledger = Ledger.open(engine, store, signer, clock=clock)
+        stack.callback(ledger.close)
+        vault = Vault.open(vault_engine, keyring)
+        vault.sweep(_recorded(engine))
+        house = House(
+            engine=engine,
+            releases=releases,
+            ledger=ledger,
+            vault=vault,
+            intake=Intake(engine=engine, ledger=ledger, vault=vault, clock=clock),
+            indexes=Indexes(),
+            clock=clock,
+            today=_today(settings, engine, ledger, clock),
+        )
+        oauth = OAuth(
+            engine=engine,
+            keyring=keyring,
+            issuer=settings.base_url,
+            audience=f"{settings.base_url}/graphql",
+            clock=clock,
+        )
+        yield Assembled(settings, house, oauth)
+
+
+def _is_empty(engine: Engine) -> bool:
+    with reading(engine) as connection:
+        return connection.execute(select(ledger_entry.c.seq).limit(1)).first() is None
+
+
+def _recorded(engine: Engine) -> Callable[[str], bool]:
+    """Whether the ledger holds an entry under this key: what the vault's sweep asks at start."""
+
+    def is_recorded(under: str) -> bool:
+        with reading(engine) as connection:
+            found = select(ledger_entry.c.seq).where(ledger_entry.c.idem == under).limit(1)
+            return connection.execute(found).first() is not None
+
+    return is_recorded
+
+
+def _today(settings: Settings, engine: Engine, ledger: Ledger, clock: Clock) -> Callable[[], date]:
+    with reading(engine) as connection:
+        snapshot = ledger.pin(connection)
+        is_sandbox = snapshot.state.is_sandbox
+        snapshot.end()
+    if not is_sandbox:
+        if settings.today is not None:
+            raise SettingsRefused("CULTUURINZICHT_TODAY can be set on a sandbox alone.")
+        return lambda: clock().date()
+    fixed = settings.today or SANDBOX_TODAY
+    return lambda: fixed
