@@ -102,7 +102,7 @@ def register_client(
     When it says `repeated`, the application stood already and this secret opens nothing.
 
     Raises `ClientRefused` for a malformed id, an unknown authentication method, no scopes, or the
-    platform's own role, which no application can hold.
+    platform's own role, which no application can hold; the rider raises it for an id that was used.
     """
     ceiling = frozenset(Scope(scope) for scope in scopes)
     if not is_client_id(id) or id == ClientId(PLATFORM):
@@ -128,6 +128,8 @@ def register_client(
     )
 
     def rider(connection: Connection, position: Position) -> None:
+        if client(connection, id) is not None:  # blocked ones too: an id is used once
+            raise ClientRefused("CLIENT_EXISTS", "an application with this id is registered already")
         connection.execute(
             insert(client_table).values(
                 id=id,

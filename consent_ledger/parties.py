@@ -145,7 +145,7 @@ def register_party(new: Party, *, actor: Actor, idem: str | None = None) -> tupl
         raise PartyRefused("PARTY_BAND", "a declared band is a whole number from 0")
     try:
         ZoneInfo(new.zone)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):  # unknown is a KeyError
         raise PartyRefused("PARTY_ZONE", "the time zone is none that IANA knows") from None
     draft = Draft(
         type=EntryType.PARTY_REGISTERED,

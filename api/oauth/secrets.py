@@ -11,6 +11,7 @@ of secrets that held. Neither secret nor hash can be read back from it; another 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import secrets
@@ -44,6 +45,12 @@ def hash_secret(secret: str) -> str:
     return _HASHER.hash(secret)
 
 
+@functools.cache
+def _dummy() -> str:
+    """What an unknown client is held against, one for the process: nobody ever knew a secret for it."""
+    return hash_secret(secrets.token_urlsafe(32))
+
+
 class Secrets:
     """Checks presented secrets against stored hashes. Safe between threads."""
 
@@ -51,8 +58,7 @@ class Secrets:
         self._pepper = secrets.token_bytes(32)
         self._lock = threading.Lock()
         self._held: OrderedDict[bytes, float] = OrderedDict()
-        # what an unknown client is held against: nobody knows a secret for it
-        self.dummy = hash_secret(secrets.token_urlsafe(32))
+        self.dummy = _dummy()
 
     def holds(self, stored: str | None, presented: str) -> bool:
         """
