@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, insert, select
 
 from consent_ledger.keyring import Keyring
@@ -36,14 +37,14 @@ class Keys:
         make a new person of everybody.
         """
         self._keyring = keyring
-        self._epochs: dict[int, bytes] = {}
+        self._epochs: dict[int, tuple[AESGCM, bytes]] = {}
         self._lookups: dict[PartyId, bytes] = {}
         rows = list(connection.execute(select(vault_key.c.epoch, vault_key.c.check_value)))
         if not rows:
-            first = {"epoch": 1, "check_value": sealing.check_value(self._key(1))}
+            first = {"epoch": 1, "check_value": self._key(1)[1]}
             connection.execute(insert(vault_key), first)
         for epoch, check in rows:
-            if sealing.check_value(self._key(epoch)) != check:
+            if self._key(epoch)[1] != check:
                 raise VaultRefused(
                     "KEYRING_FOREIGN",
                     "This vault was sealed with another keyring; put back the right key folder.",
@@ -62,7 +63,8 @@ class Keys:
     def new(self, controller: str, person: str) -> tuple[bytes, bytes]:
         """A new person's two keys, *data* and *evidence*, sealed under the present epoch."""
         both = os.urandom(2 * sealing.KEY_SIZE)
-        kek, epoch = self._key(self.epoch), self.epoch
+        epoch = self.epoch
+        kek, _ = self._key(epoch)
         return (
             sealing.seal(kek, both[: sealing.KEY_SIZE], _bound(controller, person, DATA, epoch)),
             sealing.seal(kek, both[sealing.KEY_SIZE :], _bound(controller, person, EVIDENCE, epoch)),
@@ -70,11 +72,13 @@ class Keys:
 
     def evidence(self, controller: str, person: str, epoch: int, sealed: bytes) -> bytes:
         """A person's evidence key, opened."""
-        return sealing.unseal(self._key(epoch), sealed, _bound(controller, person, EVIDENCE, epoch))
+        return sealing.unseal(self._key(epoch)[0], sealed, _bound(controller, person, EVIDENCE, epoch))
 
-    def _key(self, epoch: int) -> bytes:
+    def _key(self, epoch: int) -> tuple[AESGCM, bytes]:
+        """The key of an epoch, and the value that recognises it."""
         if epoch not in self._epochs:
-            self._epochs[epoch] = self._keyring.secret(f"vault-epoch-{epoch}")
+            kek = self._keyring.secret(f"vault-epoch-{epoch}")
+            self._epochs[epoch] = AESGCM(kek), sealing.check_value(kek)
         return self._epochs[epoch]
 
 

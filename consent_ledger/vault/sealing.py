@@ -78,16 +78,16 @@ def check_value(kek: bytes) -> bytes:
     return hmac.digest(kek, _CHECK, "sha256")
 
 
-def seal(key: bytes, plain: bytes, bound_to: bytes) -> bytes:
+def seal(key: AESGCM, plain: bytes, bound_to: bytes) -> bytes:
     """Nonce and ciphertext; opens only with the same `bound_to`, so that no row can pose as another."""
     nonce = os.urandom(_NONCE_SIZE)
-    return nonce + AESGCM(key).encrypt(nonce, plain, bound_to)
+    return nonce + key.encrypt(nonce, plain, bound_to)
 
 
-def unseal(key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
+def unseal(key: AESGCM, sealed: bytes, bound_to: bytes) -> bytes:
     """What was sealed. Raises `VaultRefused` when the key is another or a byte was changed."""
     try:
-        return AESGCM(key).decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], bound_to)
+        return key.decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], bound_to)
     except (InvalidTag, ValueError):
         raise VaultRefused(
             "SEAL_BROKEN", "A sealed value does not open: the key is another, or the vault was changed."
@@ -99,8 +99,9 @@ def opening(evidence: bytes, under: str) -> bytes:
     return hmac.digest(evidence, _OPENING + under.encode(), "sha256")
 
 
-def payload_key(evidence: bytes, under: str) -> bytes:
-    return hmac.digest(evidence, _PAYLOAD + under.encode(), "sha256")
+def payload_key(evidence: bytes, under: str) -> AESGCM:
+    """The key of one payload, and no other."""
+    return AESGCM(hmac.digest(evidence, _PAYLOAD + under.encode(), "sha256"))
 
 
 def commitment(opening_: bytes, payload: bytes) -> str:

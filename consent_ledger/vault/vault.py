@@ -32,7 +32,6 @@ from datetime import timedelta
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, Row, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from consent_ledger.canonical import Json, canonical
 from consent_ledger.database import reading, writing
@@ -40,6 +39,7 @@ from consent_ledger.keyring import Keyring
 from consent_ledger.vault import sealing
 from consent_ledger.vault.keys import Keys
 from consent_ledger.vault.pending import claim, forget, freshen, keep, seconds, waiting
+from consent_ledger.vault.persons import New, known_persons, make_persons
 from consent_ledger.vault.sealing import VaultRefused
 from consent_ledger.vault.tables import vault_payload, vault_person
 from consent_ledger.vocabulary import PartyId, PersonRef
@@ -94,15 +94,6 @@ class Opening:
     opening: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A person's row, as far as finding goes."""
-
-    ref: PersonRef
-    under: str | None
-    pending: bool
-
-
 class Vault:
     """Persons, their keys and what they said. Safe between threads and processes."""
 
@@ -136,26 +127,25 @@ class Vault:
         wanted = self._lookups(controller, identifiers)
         distinct = sorted(set(wanted))  # in one order everywhere: two imports at once cannot deadlock
         with reading(self._engine) as connection:
-            known = self._find(connection, controller, distinct)
-        if len(known) < len(distinct) or any(row.pending for row in known.values()):
+            known = known_persons(connection, controller, distinct)
+        unsettled = [lookup for lookup in distinct if lookup not in known or known[lookup].is_pending]
+        if unsettled:
             with writing(self._engine) as connection:
-                known = self._find(connection, controller, distinct)
-                missing = [lookup for lookup in distinct if lookup not in known]
-                if missing:
-                    self._create(connection, controller, missing, under)
-                    known |= self._find(
-                        connection, controller, missing
-                    )  # another process may have been first
+                now = known_persons(connection, controller, unsettled)
+                missing = [lookup for lookup in unsettled if lookup not in now]
+                make_persons(connection, self._new(controller, missing, under))
+                now |= known_persons(connection, controller, missing)
                 freshen(connection, controller, under)
-                others = {row.ref for row in known.values() if row.pending and row.under != under}
+                others = {row.ref for row in now.values() if row.is_pending and row.under != under}
                 claim(connection, controller, [(ref, under) for ref in sorted(others)])
+            known |= now
         return [known[lookup].ref for lookup in wanted]
 
     def find(self, controller: PartyId, identifier: str) -> PersonRef | None:
         """The reference of one identifier at `controller`, or None; makes nothing."""
         [wanted] = self._lookups(controller, [identifier])
         with reading(self._engine) as connection:
-            row = self._find(connection, controller, [wanted]).get(wanted)
+            row = known_persons(connection, controller, [wanted]).get(wanted)
         return None if row is None else row.ref
 
     def commit(
@@ -289,39 +279,14 @@ class Vault:
         key = self._keys.lookup(controller)
         return [sealing.lookup(key, identifier) for identifier in identifiers]
 
-    def _find(self, connection: Connection, controller: PartyId, lookups: list[str]) -> dict[str, _Known]:
-        columns = vault_person.c
-        query = select(columns.lookup, columns.ref, columns.under, columns.made)
-        known = {}
-        for chunk in _chunks(lookups):
-            found = query.where(columns.controller == controller, columns.lookup.in_(chunk))
-            for lookup, ref, under, made in connection.execute(found):
-                known[lookup] = _Known(PersonRef(ref), under, made is not None)
-        return known
-
-    def _create(self, connection: Connection, controller: PartyId, lookups: list[str], under: str) -> None:
+    def _new(self, controller: PartyId, lookups: Sequence[str], under: str) -> list[New]:
         made = seconds()
         rows = []
         for lookup in lookups:
-            ref = os.urandom(16).hex()
+            ref = PersonRef(os.urandom(16).hex())
             data, evidence = self._keys.new(controller, ref)
-            rows.append(
-                {
-                    "controller": controller,
-                    "ref": ref,
-                    "lookup": lookup,
-                    "epoch": self._keys.epoch,
-                    "data_key": data,
-                    "evidence_key": evidence,
-                    "under": under,
-                    "made": made,
-                }
-            )
-        # on PostgreSQL another process may insert the same person at this moment: the first one stays
-        if connection.dialect.name == "postgresql":
-            connection.execute(postgresql.insert(vault_person).on_conflict_do_nothing(), rows)
-        else:
-            connection.execute(sqlite.insert(vault_person).on_conflict_do_nothing(), rows)
+            rows.append(New(controller, ref, lookup, self._keys.epoch, data, evidence, under, made))
+        return rows
 
     def _pending(
         self, connection: Connection, controller: PartyId, persons: Iterable[PersonRef]
