@@ -2,20 +2,23 @@
 Folding: in which cell each month of a block is published, so that every cell satisfies the rules.
 
 Month by month where the rules hold in every month of a quarter; otherwise that quarter as a whole;
-where a quarter fails, its calendar year as a whole; where that fails, nothing of it. A cell thus
-either stands alone or holds all months of its span, and no two cells can be subtracted.
+where a quarter fails, its half-year as a whole, then its calendar year; where the year fails,
+nothing of it. No month lies in two cells, so no two cells can be subtracted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from consent_ledger.vocabulary import PartyId
 from insight.blocks import MAGNITUDES, Block, judge
-from insight.months import CellKey, Month, quarter_of, year_of
+from insight.months import CellKey, Month, spans_of
 from insight.policies import Policy
+
+_LEVELS: Final = ("year", "half-year", "quarter", "month")
+"""As `insight.months.spans_of` gives them."""
 
 Figures: TypeAlias = "dict[tuple[PartyId, str], dict[Month, tuple[int, int]]]"
 """Visits and cents per organisation and unit, and month."""
@@ -54,23 +57,28 @@ def folded(
             if magnitude in block.magnitudes
         )
 
+    def fold(months: Sequence[Month], level: int) -> dict[Month, CellKey] | None:
+        """The finest safe cells of one span, which share their key at this level; None: there are none."""
+        if level < len(_LEVELS) - 1:
+            finer = [fold(inside, level + 1) for inside in _grouped(months, level + 1)]
+            if None not in finer:
+                return {month: cell for part in finer if part for month, cell in part.items()}
+        key = spans_of(months[0])[level]
+        return dict.fromkeys(months, key) if safe(months) else None
+
     cells: dict[Month, CellKey] = {}
     unpublished = set()
-    for year, months in _grouped(period, year_of).items():
-        quarters = _grouped(months, quarter_of)
-        whole = {quarter: all(safe([month]) for month in inside) for quarter, inside in quarters.items()}
-        if all(whole[quarter] or safe(inside) for quarter, inside in quarters.items()):
-            for quarter, inside in quarters.items():
-                cells |= {month: CellKey(month) if whole[quarter] else quarter for month in inside}
-        elif safe(months):
-            cells |= dict.fromkeys(months, year)
+    for months in _grouped(period, 0):
+        found = fold(months, 0)
+        if found is None:
+            unpublished.add(spans_of(months[0])[0])
         else:
-            unpublished.add(year)
+            cells |= found
     return Fold(cells, frozenset(unpublished))
 
 
-def _grouped(months: Sequence[Month], key: Callable[[Month], CellKey]) -> dict[CellKey, list[Month]]:
+def _grouped(months: Sequence[Month], level: int) -> list[list[Month]]:
     groups: dict[CellKey, list[Month]] = {}
     for month in months:
-        groups.setdefault(key(month), []).append(month)
-    return groups
+        groups.setdefault(spans_of(month)[level], []).append(month)
+    return list(groups.values())

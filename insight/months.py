@@ -1,5 +1,5 @@
 """
-Calendar months and the cells that hold them: `2026-03`, its quarter `2026-Q1`, its year `2026`.
+Calendar months and the cells that hold them: `2026-03`, `2026-Q1`, `2026-H1`, `2026`.
 
 A cell's key names a span of the calendar; within a release it covers the months of that span that
 lie in the release's own period, and no others.
@@ -16,7 +16,7 @@ Month = NewType("Month", str)
 """`YYYY-MM`; compares as text as it does in time."""
 
 CellKey = NewType("CellKey", str)
-"""`YYYY-MM`, `YYYY-Qn` or `YYYY`."""
+"""`YYYY-MM`, `YYYY-Qn`, `YYYY-Hn` or `YYYY`: a month, quarter, half-year or year."""
 
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
@@ -63,14 +63,17 @@ def whole_months(start: date, end: date) -> tuple[Month, ...] | None:
     return months_between(month_of(start), month_of(end))
 
 
-def quarter_of(of: Month) -> CellKey:
-    return CellKey(f"{of[:4]}-Q{(int(of[5:]) + 2) // 3}")
-
-
-def year_of(of: Month) -> CellKey:
-    return CellKey(of[:4])
+def spans_of(of: Month) -> tuple[CellKey, CellKey, CellKey, CellKey]:
+    """The cells that can hold this month, from wide to narrow: year, half-year, quarter, month."""
+    year, number = of[:4], int(of[5:]) - 1
+    return (
+        CellKey(year),
+        CellKey(f"{year}-H{number // 6 + 1}"),
+        CellKey(f"{year}-Q{number // 3 + 1}"),
+        CellKey(of),
+    )
 
 
 def covered(key: str, period: Iterable[Month]) -> tuple[Month, ...]:
     """The months of `period` that the cell of this key covers."""
-    return tuple(m for m in period if key in (m, quarter_of(m), year_of(m)))
+    return tuple(month for month in period if key in spans_of(month))

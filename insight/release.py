@@ -6,10 +6,10 @@ entry and the rider that writes the released rows in the entry's own transaction
 and its entry stand or fall together. A month of a block is published once, for ever: a second
 release of the same months is refused.
 
-A month in which a rule fails is published only inside its quarter (`2026-Q3`), and a quarter in
-which one fails only inside its calendar year (`2026`), all months of it together, so that nothing
-can be subtracted; where the year fails too, nothing of that block and year is published. Visits and
-revenue are folded alike. The key stands in the column `month` of a cell.
+A month in which a rule fails is published only inside its quarter (`2026-Q3`), a quarter in which
+one fails only inside its half-year (`2026-H2`), and that only inside its year (`2026`), all months
+of it together, so that nothing can be subtracted; where the year fails too, nothing of that block
+and year is published. Visits and revenue are folded alike. The key stands in the cell's column `month`.
 
 The certificate tells rules passed or failed, never by how much: total times margin would give the
 largest member away.
