@@ -8,7 +8,6 @@ counter-proposal is a new proposal that refers to the old one.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -177,9 +176,9 @@ def _role(gives: bool, receives: bool) -> str:  # noqa: FBT001  # two facts abou
     return "both" if gives and receives else "source" if gives else "recipient"
 
 
-def new_id() -> AgreementId:
-    """An unguessable id."""
-    return AgreementId(f"agr-{secrets.token_hex(8)}")
+def new_id(idem: str) -> AgreementId:
+    """The id of the agreement that is proposed under this key: asked again, it is the same agreement."""
+    return AgreementId(f"agr-{sha256(idem.encode()).hexdigest()[:16]}")
 
 
 def propose(

@@ -35,7 +35,7 @@ from consent_ledger.caller import Caller
 from consent_ledger.closed import Closed, mint
 from consent_ledger.question import Act, ActT, Period, Question, Read, Subject, Write
 from consent_ledger.snapshot import Life, Snapshot
-from consent_ledger.steps import STEPS, Case, Failing
+from consent_ledger.steps import STEPS, Case, Failing, serves_the_house_itself
 from consent_ledger.vocabulary import (
     AgreementId,
     FieldGroup,
@@ -317,8 +317,8 @@ def _persons(case: Case) -> PersonFilter:
 
 
 def _sold_from(case: Case) -> date | None:
-    """Lines sold before the notice serve `own_insight` only (design 7)."""
-    if case.question.purpose is Purpose.OWN_INSIGHT:
+    """Lines sold before the notice serve the house's own insight only (design 7)."""
+    if serves_the_house_itself(case):
         return None
     notice = case.state.notices.get((case.question.controller, case.question.purpose))
     return None if notice is None else notice.since

@@ -154,12 +154,17 @@ def basis_is_recorded(case: Case) -> Failing | None:
         return None
     key = (case.question.controller, case.question.purpose)
     basis, notice = case.state.bases.get(key), case.state.notices.get(key)
-    if basis is None or (notice is None and case.question.purpose is not Purpose.OWN_INSIGHT):
+    if basis is None or (notice is None and not serves_the_house_itself(case)):
         return Failing(Reason.PURPOSE_NOT_COVERED, (case.question.purpose.value,))
     case.basis.add(basis.seq)
     if notice is not None:
         case.basis.add(notice.seq)
     return None
+
+
+def serves_the_house_itself(case: Case) -> bool:
+    """Whether a house looks at its own audience for itself: the one use that needs no notice of the pool."""
+    return case.is_own and case.question.purpose is Purpose.OWN_INSIGHT
 
 
 def assessment_is_recorded(case: Case) -> Failing | None:

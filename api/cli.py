@@ -1,0 +1,220 @@
+"""The command `cultuurinzicht`: each command does its work, or says in one plain sentence why not (exit 1)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from api.settings import Settings, SettingsRefused
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0 when it did what was asked."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.run is None:
+        parser.print_help()
+        return 0
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        return run(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001 -- the edge of the program: a sentence instead of a traceback
+        return _refused(error)
+
+
+def _refused(error: Exception) -> int:
+    """One plain sentence for what our own exceptions say; anything else is named by its kind alone."""
+    sentence = getattr(error, "sentence", None)
+    if isinstance(error, SettingsRefused) and sentence is None:
+        sentence = str(error)
+    if not isinstance(sentence, str):
+        sentence = (
+            f"Something went wrong that nobody foresaw ({type(error).__name__}). Nothing half was stored."
+        )
+    print(sentence, file=sys.stderr)
+    if isinstance(step := getattr(error, "next_step", None), str) and step:
+        print(step, file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cultuurinzicht",
+        description="Audiences, segments and benchmarks, of and for cultural institutions.",
+    )
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="seed an invented sector and serve it")
+    demo.add_argument("--host")
+    demo.add_argument("--port")
+    demo.add_argument(
+        "--scale", type=float, default=1.0, help="size of the invented sector; 1 is 300 institutions"
+    )
+    demo.add_argument("--no-serve", action="store_true", help="seed and stop")
+    demo.set_defaults(run=_demo)
+
+    serve = commands.add_parser("serve", help="serve a platform that was migrated")
+    serve.add_argument("--host")
+    serve.add_argument("--port")
+    serve.set_defaults(run=_serve)
+
+    migrate = commands.add_parser("migrate", help="bring both databases to their newest shape")
+    migrate.add_argument(
+        "--create", choices=["sandbox", "platform"], help="begin a ledger where there is none"
+    )
+    migrate.set_defaults(run=_migrate)
+
+    ingest = commands.add_parser("ingest", help="bring a file of tickets or visits in, all of it or nothing")
+    ingest.add_argument("file")
+    ingest.add_argument("--institution", required=True, help="id of the house")
+    ingest.add_argument("--unit", choices=["tickets", "visits"], default="tickets")
+    ingest.add_argument("--mapping", required=True, help="name of the mapping, such as pretix-nl@1")
+    ingest.add_argument("--source", default="file", help="name of the source system, such as pretix")
+    ingest.add_argument("--key", help="idempotency key; without it, the checksum of the file")
+    ingest.add_argument("--json", action="store_true", help="print the whole report as JSON")
+    ingest.set_defaults(run=_ingest)
+
+    release = commands.add_parser("release", help="make and seal a release of whole months")
+    release.add_argument("--from", dest="start", required=True, metavar="YYYY-MM", help="first month")
+    release.add_argument("--until", dest="end", required=True, metavar="YYYY-MM", help="month after the last")
+    release.add_argument("--policy", default="unnoised-1", help="the policy; unnoised-1 on a sandbox alone")
+    release.set_defaults(run=_release)
+
+    ledger = commands.add_parser("ledger", help="export or verify the ledger")
+    ledger_commands = ledger.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    export = ledger_commands.add_parser("export", help="write the whole ledger into a folder")
+    export.add_argument("folder")
+    export.set_defaults(run=_ledger_export)
+    verify = ledger_commands.add_parser(
+        "verify", help="verify an export offline, or a server", add_help=False
+    )
+    verify.add_argument("rest", nargs=argparse.REMAINDER)
+    verify.set_defaults(run=_ledger_verify)
+
+    settings = commands.add_parser("settings", help="list the settings with the values in force")
+    settings.set_defaults(run=_settings)
+    return parser
+
+
+def _settings_of(arguments: argparse.Namespace) -> Settings:
+    """The settings of the environment, with host and port of the command line."""
+    from os import environ
+
+    given = dict(environ)
+    for name in ("host", "port"):
+        if value := getattr(arguments, name, None):
+            given[f"CULTUURINZICHT_{name.upper()}"] = value
+    return Settings.read(given)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from api import demo, serving
+    from api.assembly import prepare
+
+    settings = _settings_of(arguments)
+    if not arguments.no_serve:
+        serving.refuse_a_taken_port(settings)
+    prepare(settings)
+    access = demo.ensure(settings, scale=arguments.scale, progress=_progress)
+    if arguments.no_serve:
+        return 0
+    print(demo.welcome(access, settings), flush=True)
+    serving.serve(settings)
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from api import serving
+
+    settings = _settings_of(arguments)
+    serving.refuse_a_taken_port(settings)
+    print(f"Serving on {settings.base_url}", flush=True)
+    serving.serve(settings)
+    return 0
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    from api.assembly import assembled, prepare
+
+    settings = Settings.read()
+    prepare(settings)
+    if arguments.create:
+        with assembled(settings, create=arguments.create) as parts:
+            print(
+                f"The ledger {parts.house.ledger.origin} stands; its key is {parts.house.ledger.verifier_key}"
+            )
+    print("Both databases have their newest shape.")
+    return 0
+
+
+def _ingest(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from api.ingest import ingest
+
+    return ingest(
+        Settings.read(),
+        Path(arguments.file),
+        institution=arguments.institution,
+        unit=arguments.unit,
+        mapping=arguments.mapping,
+        source=arguments.source,
+        key=arguments.key,
+        as_json=arguments.json,
+    )
+
+
+def _release(arguments: argparse.Namespace) -> int:
+    from api.assembly import assembled
+    from insight.blocks import NoLawfulBlock
+    from insight.months import month
+    from resolvers.releases import make_release
+
+    with assembled(Settings.read()) as parts:
+        made = make_release(
+            parts.house, start=month(arguments.start), end=month(arguments.end), policy=arguments.policy
+        )
+    if isinstance(made, NoLawfulBlock):
+        print("No release: too few houses joined for a single lawful block.", file=sys.stderr)
+        return 1
+    print(
+        f"Sealed {made.release} at position {made.position}: {made.blocks} blocks of {made.houses} houses, "
+        f"{made.cells} cells."
+    )
+    return 0
+
+
+def _ledger_export(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from api.assembly import assembled
+    from consent_ledger.database import reading
+    from consent_ledger.export import write
+
+    with assembled(Settings.read()) as parts, reading(parts.house.engine) as connection:
+        write(parts.house.ledger, connection, Path(arguments.folder))
+    print(
+        f"The ledger stands in {arguments.folder}; check it with: cultuurinzicht ledger verify {arguments.folder}"
+    )
+    return 0
+
+
+def _ledger_verify(arguments: argparse.Namespace) -> int:
+    from consent_ledger import verify
+
+    return verify.main(arguments.rest)
+
+
+def _settings(_: argparse.Namespace) -> int:
+    for setting, value in Settings.read().shown():
+        print(f"{setting.variable}={value}")
+        print(f"    {setting.meaning}; default: {setting.default}; when wrong: {setting.when_wrong}")
+    return 0
+
+
+def _progress(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,98 @@
+"""`cultuurinzicht ingest`: a file of tickets or visits, all of it or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import sys
+from pathlib import Path
+
+from api.assembly import assembled
+from api.settings import Settings
+from consent_ledger.database import reading
+from consent_ledger.entry import Actor
+from consent_ledger.parties import platform_caller
+from consent_ledger.permit import Refusal
+from consent_ledger.question import intake_question
+from consent_ledger.reasons import EXPLAINED
+from consent_ledger.vocabulary import PLATFORM, ClientId, PartyId
+from insight.intake.report import ImportRefused, ImportReport
+from resolvers.gate import inquiry, request_digest
+
+
+class FileUnreadable(Exception):
+    """The file cannot be read."""
+
+    sentence = "This file cannot be read; check its name and its rights."
+
+
+def ingest(
+    settings: Settings,
+    file: Path,
+    *,
+    institution: str,
+    unit: str,
+    mapping: str,
+    source: str,
+    key: str | None,
+    as_json: bool,
+) -> int:
+    """
+    Bring the file in for the house, as the platform; prints the report. 0 when stored, 1 when refused.
+
+    The same key with the same file gives the first report again and stores nothing.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError:
+        raise FileUnreadable from None
+    checksum = hashlib.sha256(content).hexdigest()
+    caller, actor = platform_caller(), Actor(PLATFORM, ClientId(PLATFORM))
+    request_id = secrets.token_hex(16)
+    with (
+        assembled(settings) as parts,
+        reading(parts.house.engine) as connection,
+        inquiry(
+            parts.house,
+            caller,
+            connection,
+            request_sha256=request_digest(request_id.encode()),
+            request_id=request_id,
+        ) as ask,
+    ):
+        permit = ask.ask(intake_question(PartyId(institution)))
+        if isinstance(permit, Refusal):
+            explained = EXPLAINED[permit.reason]
+            print(f"{explained.sentence.en} {explained.fix.en}", file=sys.stderr)
+            return 1
+        take = parts.house.intake.tickets if unit == "tickets" else parts.house.intake.visits
+        try:
+            report = take(
+                permit,
+                content,
+                source=source,
+                mapping=mapping,
+                idem=key or f"file:{checksum}",
+                file_sha256=checksum,
+                actor=actor,
+            )
+        except ImportRefused as refused:
+            _show_refused(refused)
+            return 1
+    print(json.dumps(report.as_json(), ensure_ascii=False) if as_json else _told(report))
+    return 0
+
+
+def _told(report: ImportReport) -> str:
+    again = " (this import was stored before)" if report.repeated else ""
+    return (
+        f"{report.received} lines: {report.created} created, {report.updated} updated, "
+        f"{report.unchanged} unchanged{again}."
+    )
+
+
+def _show_refused(refused: ImportRefused) -> None:
+    print(refused.sentence, file=sys.stderr)
+    for error in refused.report.errors[:20]:
+        print(f"  line {error.line}: {error.field}: {error.code}: {error.message}", file=sys.stderr)
