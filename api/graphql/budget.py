@@ -112,9 +112,11 @@ def weigh(document: DocumentNode, limits: Limits) -> Weight:
         work.spread_out(part, parts, limits)
         total.add(part, _Spread("", 0, 0, introspects=False, at_root=False), limits)
         total.root_fields = max(total.root_fields, part.root_fields)
-    # A fragment that nothing spreads is refused by validation, which reads it first: it is held too.
-    for part in (total, *parts.values()):
-        for name in (*_BOUNDED, "depth", "introspection_depth", "nesting", "root_fields"):
+    for name in (*_BOUNDED, "depth", "introspection_depth", "nesting", "root_fields"):
+        _hold(name, getattr(total, name), getattr(limits, name))
+    # A fragment that nothing spreads is refused by validation, which reads it first: its size is held too.
+    for part in parts.values():
+        for name in (*_BOUNDED, "nesting"):
             _hold(name, getattr(part, name), getattr(limits, name))
     overlaps = _Overlaps(fragments, limits.overlaps)
     for definition in definitions:

@@ -184,7 +184,7 @@ def _of_resolvers(
 
 def _problem(error: GraphQLError) -> Problem:
     original = error.original_error
-    if original is None and error.message.startswith("Argument '"):
+    if type(original) in {type(None), GraphQLError} and error.message.startswith("Argument '"):
         # A variable that may be null stood where null is not taken: only seen when the field is reached.
         return _bad_input(without_value(error.message))
     if isinstance(original, StrawberryInputCoercionError):

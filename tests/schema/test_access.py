@@ -285,3 +285,11 @@ def test_no_question_gets_around_its_scopes(block: int) -> None:
             with_denials += bool(judge.denied)
     assert asked > 12
     assert with_denials > 12
+
+
+def test_where_a_key_was_both_blanked_and_served_null_wins() -> None:
+    operation, fragments, variables = read("{ named { worth id } }")
+    found = check(CORE, SCOPES, operation, fragments, variables=variables, granted=frozenset())
+    data: dict[str, Any] = {"named": [{"_denied_0": "House", "worth": 5, "id": "h"}]}
+    blank(operation, fragments, found).restore(data)
+    assert data == {"named": [{"worth": None, "id": "h"}]}
