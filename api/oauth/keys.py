@@ -87,21 +87,40 @@ def rotate(engine: Engine, keyring: Keyring, clock: Clock, *, compromised: bool 
 
     The old key retires and verifies what it signed; a compromised one is withdrawn, and every token
     it signed is refused at the next request.
+
+    Raises `SigningKeyRefused` when another process rotates at the same moment (one rotation was meant,
+    and one was done), and when the next key is so new that a verifier may not have seen it; the
+    latter not for a compromised key, where a late verifier is the smaller harm.
     """
-    with writing(engine) as connection:
-        old = active_kid(connection)
-        if old is not None:
-            state = KeyState.WITHDRAWN if compromised else KeyState.RETIRED
-            set_key_state(connection, old, state, now=clock())
-        pending = [key.kid for key in signing_keys(connection) if key.state is KeyState.PENDING]
-        if pending:
-            new = pending[0]
-            set_key_state(connection, new, KeyState.ACTIVE, now=clock())
-        else:
-            made = _generate(keyring, KeyState.ACTIVE, clock())
-            add_signing_key(connection, made)
-            new = made.kid
-        add_signing_key(connection, _generate(keyring, KeyState.PENDING, clock()))
+    try:
+        with writing(engine) as connection:
+            return _rotate(connection, keyring, clock(), compromised=compromised)
+    except IntegrityError:
+        # PostgreSQL: another process promoted a key between our look and our change
+        raise SigningKeyRefused(
+            "ROTATED_MEANWHILE",
+            "Another process rotated the keys at this moment; look at them before rotating again.",
+        ) from None
+
+
+def _rotate(connection: Connection, keyring: Keyring, now: datetime, *, compromised: bool) -> str:
+    old = active_kid(connection)
+    if old is not None:
+        set_key_state(connection, old, KeyState.WITHDRAWN if compromised else KeyState.RETIRED, now=now)
+    pending = [key for key in signing_keys(connection) if key.state is KeyState.PENDING]
+    if pending:
+        if not compromised and pending[0].since > int(now.timestamp()) - JWKS_SECONDS:
+            raise SigningKeyRefused(
+                "ROTATED_LATELY",
+                f"The next key was published less than {JWKS_SECONDS} seconds ago; rotate a little later.",
+            )
+        new = pending[0].kid
+        set_key_state(connection, new, KeyState.ACTIVE, now=now)
+    else:
+        made = _generate(keyring, KeyState.ACTIVE, now)
+        add_signing_key(connection, made)
+        new = made.kid
+    add_signing_key(connection, _generate(keyring, KeyState.PENDING, now))
     return new
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
 from api.oauth.keys import SigningKeyRefused, SigningKeys, ensure_active, rotate
+from consent_ledger.clock import SimulatedClock
 from consent_ledger.database import Login, open_engine, reading, writing
 from consent_ledger.keyring import Keyring
 from consent_ledger.register import signing_key
@@ -84,6 +86,19 @@ def test_rotation_promotes_the_pending_key_and_makes_the_next(house: House) -> N
     assert states(house) == ["active", "pending", "retired"]
     rotate(house.engine, house.keyring, house.clock, compromised=True)
     assert states(house) == ["active", "pending", "retired", "withdrawn"]
+
+
+def test_a_key_signs_only_after_every_verifier_could_have_read_it(
+    house: House, clock: SimulatedClock
+) -> None:
+    rotate(house.engine, house.keyring, clock)
+    clock.advance(timedelta(seconds=299))
+    with pytest.raises(SigningKeyRefused) as refused:
+        rotate(house.engine, house.keyring, clock)
+    assert refused.value.code == "ROTATED_LATELY"
+    assert states(house) == ["active", "pending", "retired"]
+    clock.advance(timedelta(seconds=1))
+    rotate(house.engine, house.keyring, clock)
 
 
 def test_keys_open_after_a_restart_elsewhere(house: House, tmp_path: Path) -> None:
