@@ -32,6 +32,7 @@ from consent_ledger.log import (
     LedgerRefused,
     LedgerUnavailable,
     NotRecorded,
+    Rider,
     ledger_entry,
 )
 from consent_ledger.state import IllegalEntry
@@ -233,7 +234,7 @@ def table(place: Place) -> str:
     return "rider"
 
 
-def ride(word: str, *, then: Exception | None = None) -> object:
+def ride(word: str, *, then: Exception | None = None) -> Rider:
     def rider(connection: Connection, position: Position) -> None:
         connection.execute(
             text("INSERT INTO rider (position, word) VALUES (:position, :word)"),
@@ -251,7 +252,7 @@ def ridden(place: Place) -> list[tuple[int, str]]:
 
 
 def test_riders_rows_stand_at_their_entrys_position(place: Place, ledger: Ledger, table: str) -> None:
-    done = ledger.append(registered("house-a"), rider=ride("one"))  # type: ignore[arg-type]
+    done = ledger.append(registered("house-a"), rider=ride("one"))
     assert ridden(place) == [(done.position, "one")]
 
 
@@ -267,16 +268,15 @@ def test_a_rider_that_fails_refuses_only_its_own_draft(place: Place, ledger: Led
         first = pool.submit(ledger.append, registered("first"), rider=slow)
         held.wait(10)
         good = [
-            pool.submit(ledger.append, registered(f"good-{n}"), rider=ride(f"good-{n}"))  # type: ignore[arg-type]
-            for n in range(3)
+            pool.submit(ledger.append, registered(f"good-{n}"), rider=ride(f"good-{n}")) for n in range(3)
         ]
         own = pool.submit(
             ledger.append,
             registered("bad-one"),
-            rider=ride("bad", then=KeyError("mine")),  # type: ignore[arg-type]
+            rider=ride("bad", then=KeyError("mine")),
         )
-        twice = pool.submit(ledger.append, registered("bad-two"), rider=ride("good-0"))  # type: ignore[arg-type]
-        illegal = pool.submit(ledger.append, closed("nobody"), rider=ride("illegal"))  # type: ignore[arg-type]
+        twice = pool.submit(ledger.append, registered("bad-two"), rider=ride("good-0"))
+        illegal = pool.submit(ledger.append, closed("nobody"), rider=ride("illegal"))
         while len(ledger._committer._waiting) < 6:
             hold.wait(0.01)
         hold.set()
@@ -297,8 +297,11 @@ def test_a_rider_that_fails_refuses_only_its_own_draft(place: Place, ledger: Led
 
 
 def test_a_rider_cannot_append(place: Place, ledger: Ledger) -> None:
+    def appends(_: Connection, __: Position) -> None:
+        ledger.append(registered("a2"))
+
     with pytest.raises(LedgerUnavailable, match="rider"):
-        ledger.append(registered("a1"), rider=lambda _, __: ledger.append(registered("a2")) and None)
+        ledger.append(registered("a1"), rider=appends)
     assert rows(place) == 1
 
 
@@ -306,9 +309,7 @@ def test_a_rider_cannot_append(place: Place, ledger: Ledger) -> None:
 
 
 def test_all_drafts_are_recorded_in_their_order(place: Place, ledger: Ledger, table: str) -> None:
-    done = ledger.append_all(
-        [(registered(f"house-{n}"), ride(f"{n}")) for n in range(1_200)]  # type: ignore[misc]
-    )
+    done = ledger.append_all([(registered(f"house-{n}"), ride(f"{n}")) for n in range(1_200)])
     assert [one.position for one in done] == list(range(1, 1_201))
     assert len(ridden(place)) == 1_200
     assert {one.size for one in done} == {1_201}
@@ -330,12 +331,12 @@ def test_all_drafts_are_recorded_in_their_order(place: Place, ledger: Ledger, ta
     ],
 )
 def test_one_bad_draft_refuses_them_all(
-    place: Place, ledger: Ledger, table: str, bad: tuple[Draft, object], error: type[Exception]
+    place: Place, ledger: Ledger, table: str, bad: tuple[Draft, Rider | None], error: type[Exception]
 ) -> None:
     ledger.append(issued("taken"))
     good = [(registered("good-a"), ride("a")), bad, (registered("good-b"), ride("b"))]
     with pytest.raises(error):
-        ledger.append_all(good)  # type: ignore[arg-type]
+        ledger.append_all(good)
     assert rows(place) == 2
     assert ridden(place) == []
     assert ledger.append(registered("good-a")).position == 2
@@ -671,7 +672,9 @@ def test_nothing_acknowledged_is_lost_by_kill_9(place: Place, ledger: Ledger) ->
     opened = place.open()
     with reading(place.engine) as connection:
         found = {entry.idem: entry.seq for entry in opened.entries(connection, 0, 10**6)}
-        riders = dict(connection.execute(text("SELECT idem, position FROM appended")).all())
+        riders = {
+            row.idem: row.position for row in connection.execute(text("SELECT idem, position FROM appended"))
+        }
     assert told.items() <= found.items()
     assert len(told) > 40
     assert len(set(found.values())) == len(found), "nothing is doubled"
