@@ -10,7 +10,7 @@ spread again, which is exponential: never enable them.) Circular fragments are r
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphql import (
     DocumentNode,
@@ -29,7 +29,11 @@ from schema.access import INTROSPECTION
 
 Definition = OperationDefinitionNode | FragmentDefinitionNode
 
-_BOUNDED = ("fields", "aliases", "directives")
+_SUMS = ("fields", "aliases", "directives", "introspections", "introspection_aliases")
+_DEPTHS = ("depth", "introspection_depth", "introspection_lists", "nesting")
+
+_LISTS = frozenset({"fields", "inputFields", "enumValues", "interfaces", "possibleTypes"})
+"""The parts of `__Type` that are lists: as many values as the schema has, each time they are asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,9 @@ class Weight:
     directives: int
     depth: int
     introspection_depth: int
+    introspections: int
+    introspection_aliases: int
+    introspection_lists: int
     nesting: int
     root_fields: int
     overlaps: int
@@ -52,11 +59,14 @@ class Weight:
 
 @dataclass(slots=True)
 class _Spread:
-    name: str
-    depth: int
-    nesting: int
-    introspects: bool
-    at_root: bool
+    """A place in a definition, or a spread at that place."""
+
+    depth: int = 0
+    nesting: int = 0
+    lists: int = 0
+    introspects: bool = False
+    at_root: bool = False
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -68,12 +78,15 @@ class _Sum:
     directives: int = 0
     depth: int = 0
     introspection_depth: int = 0
+    introspections: int = 0
+    introspection_aliases: int = 0
+    introspection_lists: int = 0
     nesting: int = 0
     root_fields: int = 0
     spreads: list[_Spread] = field(default_factory=list)
 
     def add(self, other: _Sum, spread: _Spread, limits: Limits) -> None:
-        for name in _BOUNDED:
+        for name in _SUMS:
             total = getattr(self, name) + getattr(other, name)
             setattr(self, name, min(total, getattr(limits, name) + 1))
         if spread.introspects:
@@ -82,6 +95,7 @@ class _Sum:
         else:
             self.depth = max(self.depth, spread.depth + other.depth)
             self.introspection_depth = max(self.introspection_depth, other.introspection_depth)
+        self.introspection_lists = max(self.introspection_lists, spread.lists + other.introspection_lists)
         self.nesting = min(max(self.nesting, spread.nesting + other.nesting), limits.nesting + 1)
         if spread.at_root:
             self.root_fields = min(self.root_fields + other.root_fields, limits.root_fields + 1)
@@ -110,13 +124,13 @@ def weigh(document: DocumentNode, limits: Limits) -> Weight:
     for operation in operations:
         part = work.read(operation)
         work.spread_out(part, parts, limits)
-        total.add(part, _Spread("", 0, 0, introspects=False, at_root=False), limits)
+        total.add(part, _Spread(), limits)
         total.root_fields = max(total.root_fields, part.root_fields)
-    for name in (*_BOUNDED, "depth", "introspection_depth", "nesting", "root_fields"):
+    for name in (*_SUMS, *_DEPTHS, "root_fields"):
         _hold(name, getattr(total, name), getattr(limits, name))
     # A fragment that nothing spreads is refused by validation, which reads it first: its size is held too.
     for part in parts.values():
-        for name in (*_BOUNDED, "nesting"):
+        for name in (*_SUMS, "nesting"):
             _hold(name, getattr(part, name), getattr(limits, name))
     overlaps = _Overlaps(fragments, limits.overlaps)
     for definition in definitions:
@@ -130,6 +144,9 @@ def weigh(document: DocumentNode, limits: Limits) -> Weight:
         directives=total.directives,
         depth=total.depth,
         introspection_depth=total.introspection_depth,
+        introspections=total.introspections,
+        introspection_aliases=total.introspection_aliases,
+        introspection_lists=total.introspection_lists,
         nesting=total.nesting,
         root_fields=total.root_fields,
         overlaps=overlaps.pairs,
@@ -145,6 +162,9 @@ _SAID = {
     "directives": "{limit} directives, with fragments spread out",
     "depth": "{limit} levels of fields",
     "introspection_depth": "{limit} levels of introspection",
+    "introspections": "{limit} introspections",
+    "introspection_aliases": "{limit} aliases within introspection",
+    "introspection_lists": "{limit} list of a type's parts within another",
     "nesting": "{limit} selection sets within each other",
     "root_fields": "{limit} fields at the root of an operation",
     "overlaps": "{limit} pairs of fields under the same response key",
@@ -194,11 +214,12 @@ class _Work:
     def read(self, definition: Definition) -> _Sum:
         """One definition by itself."""
         found = _Sum(directives=len(definition.directives or ()), nesting=1)
+        introspects = False
         if isinstance(definition, OperationDefinitionNode):
             found.directives += sum(len(v.directives or ()) for v in definition.variable_definitions or ())
-        ahead: list[tuple[SelectionSetNode, _Spread]] = [
-            (definition.selection_set, _Spread("", 0, 1, introspects=False, at_root=True))
-        ]
+        else:
+            introspects = definition.type_condition.name.value.startswith("__")
+        ahead = [(definition.selection_set, _Spread(nesting=1, introspects=introspects, at_root=True))]
         while ahead:
             selections, at = ahead.pop()
             found.nesting = max(found.nesting, at.nesting)
@@ -210,24 +231,28 @@ class _Work:
                     if selection.selection_set is not None:
                         ahead.append((selection.selection_set, inner))
                 elif isinstance(selection, InlineFragmentNode):
-                    below = _Spread("", at.depth, at.nesting + 1, at.introspects, at.at_root)
-                    ahead.append((selection.selection_set, below))
+                    ahead.append((selection.selection_set, replace(at, nesting=at.nesting + 1)))
                 elif isinstance(selection, FragmentSpreadNode):
-                    name = selection.name.value
-                    found.spreads.append(_Spread(name, at.depth, at.nesting, at.introspects, at.at_root))
+                    found.spreads.append(replace(at, name=selection.name.value))
         return found
 
     def _field(self, node: FieldNode, at: _Spread, found: _Sum) -> _Spread:
+        is_root = node.name.value in INTROSPECTION
+        introspects = at.introspects or is_root
         found.fields += 1
-        found.aliases += node.alias is not None
         found.root_fields += at.at_root
-        introspects = at.introspects or node.name.value in INTROSPECTION
-        depth = at.depth + 1
+        found.introspections += is_root
+        if node.alias is not None:
+            found.aliases += 1
+            found.introspection_aliases += introspects
+        depth, lists = at.depth + 1, at.lists
         if introspects:
+            lists += node.name.value in _LISTS
             found.introspection_depth = max(found.introspection_depth, depth)
+            found.introspection_lists = max(found.introspection_lists, lists)
         else:
             found.depth = max(found.depth, depth)
-        return _Spread("", depth, at.nesting + 1, introspects, at_root=False)
+        return _Spread(depth, at.nesting + 1, lists, introspects)
 
     def spread_out(self, part: _Sum, parts: Mapping[str, _Sum], limits: Limits) -> None:
         for spread in part.spreads:

@@ -30,6 +30,12 @@ class Limits:
     """Fields within fields, fragments spread out; introspection has its own."""
     introspection_depth: int = 20
     """Fields beneath `__schema` and `__type`: the query of common tools nests 15."""
+    introspections: int = 2
+    """`__schema` and `__type`, over all operations: their answers are the largest there are."""
+    introspection_aliases: int = 5
+    """Aliases within introspection."""
+    introspection_lists: int = 1
+    """Lists of a type's parts within such a list, as `fields { type { fields } }` multiplies."""
     nesting: int = 60
     """Selection sets within selection sets, inline fragments and spreads counted."""
     root_fields: int = 20

@@ -125,6 +125,24 @@ def test_the_introspection_of_common_tools_passes() -> None:
     assert executed.cost == 0
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{ a: __schema { types { name } } b: __schema { types { name } } __type(name: "Int") { name } }',
+        "{ __schema { types { fields { " + " ".join(f"a{i}: name" for i in range(6)) + " } } } }",
+        "{ __schema { types { fields { type { fields { name } } } } } }",
+        """{ __schema { types { ...F } } } fragment F on __Type { fields { type { ...G } } }
+        fragment G on __Type { inputFields { name } }""",
+    ],
+)
+def test_introspection_cannot_be_multiplied(text: str) -> None:
+    assert code_of(text) == Code.DOCUMENT_TOO_COMPLEX
+
+
+def test_a_field_of_ours_may_be_called_fields() -> None:
+    assert weight("{ a { fields { fields { x: name } } } }").introspection_lists == 0
+
+
 def refused_code(text: str, limits: Limits = LIMITS) -> str:
     with pytest.raises(RequestRefused) as refusal:
         Documents(CORE, limits).get(text)
