@@ -73,8 +73,8 @@ def pool(house: Institution) -> SeedAgreement:
         minimum_group=10,
         controller_role=ControllerRole.JOINT,
     )
-    at = house.registered_at + timedelta(minutes=6)
-    return SeedAgreement(agreement_id(f"pool/{house.id}"), terms, house.id, at, at + timedelta(minutes=2))
+    at = house.registered_at + timedelta(minutes=10)
+    return SeedAgreement(agreement_id(f"pool/{house.id}"), terms, house.id, at, at + timedelta(minutes=10))
 
 
 def agreements(houses: list[Institution]) -> list[SeedAgreement]:

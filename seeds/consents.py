@@ -21,7 +21,7 @@ from seeds.dice import Dice
 from seeds.institutions import Institution
 from seeds.names import is_group_address
 
-FULL_SIZE: Final = 420
+FULL_SIZE: Final = 320
 SMALLEST: Final = 40
 _SCRIPTS: Final = (  # purpose, act, weight, thousandths that take it back later
     (Purpose.SECTOR_BENCHMARK, ConsentAct.OBJECTED, 22, 60),

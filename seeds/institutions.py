@@ -32,6 +32,7 @@ PASS_CINEMA: Final = PartyId("filmhuis-de-dubbele-spoel")
 RESEARCH_HOUSE: Final = PartyId("poppodium-de-roestige-snaar")
 
 FULL_SIZE: Final = 300
+_WEEKS: Final = 9
 SMALLEST: Final = 24
 """A sector has at least this many houses: enough for two peer groups and all named parties."""
 
@@ -176,7 +177,7 @@ def institutions(scale: float, seed: int) -> list[Institution]:
     authority = dice.happens(250, count)
     pool = dice.happens(975, count)
     late = dice.weighted((860, 60, 50, 30), count)
-    hours = _working_hours(dice, count)
+    days = sorted(int(week) for week in dice.below(_WEEKS, count))
     found = []
     for i, (ident, name, discipline, town, yearly, unit, season) in enumerate(houses):
         named = i < len(_NAMED)
@@ -198,7 +199,7 @@ def institutions(scale: float, seed: int) -> list[Institution]:
                 in_pool=bool(pool[i]) or named,
                 yearly=yearly,
                 first_season=first,
-                registered_at=_registered(first, hours[i], named=named, order=i),
+                registered_at=_registered(first, days[i], named=named, order=i),
                 centre=place.centre,
             )
         )
@@ -249,18 +250,13 @@ def _apportion(count: int) -> list[int]:
     return whole
 
 
-def _working_hours(dice: Dice, count: int) -> list[tuple[int, int]]:
-    """A working day from 0 and a minute of the day for each registration."""
-    days = sorted(int(day) for day in dice.below(60, count))
-    minutes = dice.between(8 * 60, 15 * 60, count)
-    return [(day, int(minute)) for day, minute in zip(days, minutes, strict=True)]
-
-
-def _registered(first: int, hour: tuple[int, int], *, named: bool, order: int) -> datetime:
-    """In the spring before the first season; the named houses in March, one after the other."""
-    if named:  # the recorded house sold its first ticket on 6 May 2026
-        day = datetime(seasons.FIRST_YEAR + first, 3, 2, 9, 0, tzinfo=seasons.OPENING.tzinfo)
-        return day + timedelta(minutes=20 * order)
-    days, minutes = hour
-    spring = datetime(seasons.FIRST_YEAR + first, 4, 4, 0, 0, tzinfo=seasons.OPENING.tzinfo)
-    return spring + timedelta(days=days, minutes=minutes)
+def _registered(first: int, week: int, *, named: bool, order: int) -> datetime:
+    """
+    In the spring before the first season, on the Tuesday on which the platform takes in new members;
+    the named houses on the one of March.
+    """
+    # the recorded house sold its first ticket on 6 May 2026: its March is early enough
+    month, day = (3, 2) if named else (4, 4)
+    spring = datetime(seasons.FIRST_YEAR + first, month, day, 9, 0, tzinfo=seasons.OPENING.tzinfo)
+    tuesday = spring + timedelta(days=(1 - spring.weekday()) % 7, weeks=0 if named else week)
+    return tuesday + timedelta(seconds=order)

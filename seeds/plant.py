@@ -19,7 +19,7 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Final, TypeAlias
 
-from consent_ledger.agreements import accept, end, propose
+from consent_ledger.agreements import Agreement, accept, end, propose
 from consent_ledger.clock import SimulatedClock
 from consent_ledger.database import reading
 from consent_ledger.entry import Draft
@@ -46,8 +46,8 @@ RECORDED_FILE: Final = "data/pretix_vrijenoot/orderlist_positions.csv"
 RECORDED_SOURCE: Final = "pretix"
 RECORDED_MAPPING: Final = "pretix-nl@1"
 FRAME_MAPPING: Final = "cultuurinzicht@1"
-_AT_ONCE: Final = 24
-"""Imports in one transaction: few enough to keep it short, enough to spare most of the waiting for the disk."""
+_AT_ONCE: Final = 40
+"""Acts in one transaction: few enough to keep it short, enough to spare most of the waiting for the disk."""
 
 
 class PlantRefused(Exception):
@@ -89,8 +89,8 @@ def plant(house: House, whole: Sector, *, clock: SimulatedClock, progress: Progr
 
 def _together(timeline: Iterator[Moment]) -> Iterator[list[Moment]]:
     """
-    The timeline in steps that share a transaction: imports of one unit that follow each other, and
-    houses that register; anything else is a step of its own.
+    The timeline in steps that share a transaction: imports of one unit that follow each other, houses
+    that register, houses that join the pool. A visitor's decision is a step of its own.
     """
     step: list[Moment] = []
     for moment in timeline:
@@ -108,6 +108,8 @@ def _kind(moment: Moment) -> str | None:
         return f"{act.unit} {act.season}"
     if isinstance(act, Institution | Partner):
         return "registration"
+    if isinstance(act, SeedAgreement):
+        return f"{act.terms.package} {moment.step}"
     return None
 
 
@@ -140,7 +142,7 @@ class _Hand:
         elif isinstance(first, SeedConsent):
             self._decide(first)
         elif isinstance(first, SeedAgreement):
-            self._agree(first, moments[0].step)
+            self._agree([m.act for m in moments if isinstance(m.act, SeedAgreement)], moments[0].step)
         else:
             self._register([moment.act for moment in moments])
 
@@ -152,7 +154,9 @@ class _Hand:
         )
 
     def _go_to(self, moment: datetime) -> None:
-        self.clock.set(moment)
+        """The clock stands still for what is planted again: the ledger's own time never goes back."""
+        if moment > self.clock():
+            self.clock.set(moment)
 
     def _register(self, acts: Sequence[object]) -> None:
         drafts: list[tuple[Draft, Rider | None]] = []
@@ -166,37 +170,22 @@ class _Hand:
                 self.planted.partners += 1
         self.house.ledger.append_all(drafts)
 
-    def _agree(self, one: SeedAgreement, step: str) -> None:
+    def _agree(self, agreed: Sequence[SeedAgreement], step: str) -> None:
         ledger = self.house.ledger
         if step == "happens":
-            ledger.append(
+            proposals = [
                 propose(one.terms, agreement=one.id, proposer=one.proposer, actor=BY_PLATFORM, idem=one.idem)
-            )
-            self.planted.agreements += 1
+                for one in agreed
+            ]
+            ledger.append_all([(draft, None) for draft in proposals])
+            self.planted.agreements += len(agreed)
             return
         with reading(self.house.engine) as connection:
             snapshot = ledger.pin(connection)
-            standing = snapshot.state.agreements[one.id]
+            standing = snapshot.state.agreements
             snapshot.end()
-        if step == "ended":
-            assert one.ended_by is not None
-            ledger.append(end(standing, one.ended_by, actor=BY_PLATFORM, idem=f"{one.idem}:end"))
-            return
-        ledger.append_all(
-            [
-                (
-                    accept(
-                        standing,
-                        party,
-                        actor=BY_PLATFORM,
-                        idem=f"{one.idem}:accept:{party}",
-                        assurance=Assurance.OPERATOR_ATTESTED,
-                    ),
-                    None,
-                )
-                for party in sorted(standing.parties)
-            ]
-        )
+        change = _accepted if step == "accepted" else _ended
+        ledger.append_all([(draft, None) for one in agreed for draft in change(one, standing[one.id])])
 
     def _import(self, imports: Sequence[SeedImport]) -> None:
         season = imports[0].season
@@ -273,6 +262,20 @@ class _Hand:
             ) as ask,
         ):
             yield ask
+
+
+def _accepted(one: SeedAgreement, standing: Agreement) -> list[Draft]:
+    """Every party accepts, which the operator attests: no passkey signs in an invented sector."""
+    attested = Assurance.OPERATOR_ATTESTED
+    return [
+        accept(standing, party, actor=BY_PLATFORM, idem=f"{one.idem}:accept:{party}", assurance=attested)
+        for party in sorted(standing.parties)
+    ]
+
+
+def _ended(one: SeedAgreement, standing: Agreement) -> list[Draft]:
+    assert one.ended_by is not None
+    return [end(standing, one.ended_by, actor=BY_PLATFORM, idem=f"{one.idem}:end")]
 
 
 def _permitted(ask: Inquiry, institution: PartyId) -> Permit[Write]:

@@ -25,6 +25,7 @@ import pandas as pd
 from consent_ledger.vocabulary import PartyId
 from seeds import seasons
 from seeds.agreements import SeedAgreement, agreements, pool
+from seeds.batch import Batch
 from seeds.consents import SeedConsent, consents
 from seeds.dice import Dice
 from seeds.institutions import RECORDED_HOUSE, Institution, Unit, institutions
@@ -36,17 +37,20 @@ SEED: Final = 20220901
 SOURCE: Final = "seed"
 """The source system of every invented line."""
 _APART: Final = timedelta(minutes=10)
+_EVERY_SEASON: Final[dict[Unit, int]] = {"tickets": 150, "counts": 14_000}
+"""Yearly visits from which a house brings its data in every season."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeedImport:
-    """One import of one house: a season's tickets or a year's counts."""
+    """One import of one house: the tickets or the counts of `first_season` to `season`."""
 
     institution: PartyId
     unit: Unit
     at: datetime
     frame: pd.DataFrame = field(repr=False)
     idem: str
+    first_season: int
     season: int
 
 
@@ -119,20 +123,21 @@ def sector(scale: float = 1.0, seed: int = SEED) -> Sector:
         raise ValueError("the scale of a sector lies above 0 and is at most 4")
     houses = institutions(scale, seed)
     sold, counted = ticket_seasons(houses, seed), visit_years(houses, seed)
-    told = _closing_times(
-        Dice(seed, "imports"), houses, [(one.house, one.season) for one in (*sold, *counted)]
-    )
+    deliveries = _deliveries(houses, [*sold, *counted])
+    spots = _closing_times(Dice(seed, "imports"), houses, [_mark(one) for one in deliveries])
     imports = [
         SeedImport(
-            houses[one.house].id,
-            houses[one.house].unit,
-            told[one.house, one.season],
-            one.frame,
-            f"seed:{houses[one.house].id}:{seasons.label(one.season)}",
-            one.season,
+            institution=houses[batches[0].house].id,
+            unit=houses[batches[0].house].unit,
+            at=spots[_mark(batches)],
+            frame=pd.concat([one.frame for one in batches], ignore_index=True),
+            idem=f"seed:{houses[batches[0].house].id}:{seasons.label(batches[-1].season)}",
+            first_season=batches[0].season,
+            season=batches[-1].season,
         )
-        for one in (*sold, *counted)
+        for batches in deliveries
     ]
+    told = {(one.house, one.season): spots[_mark(batches)] for batches in deliveries for one in batches}
     last = seasons.closing(seasons.SEASONS - 1)
     return Sector(
         scale=scale,
@@ -146,6 +151,23 @@ def sector(scale: float = 1.0, seed: int = SEED) -> Sector:
         consents=consents(houses, sold, told, scale, seed),
         agreements=[*(pool(house) for house in houses if house.in_pool), *agreements(houses)],
     )
+
+
+def _deliveries(houses: list[Institution], batches: list[Batch]) -> list[list[Batch]]:
+    """
+    What each house brings in at once: large houses every season; small ones, where a volunteer does
+    it, the first three seasons together and the last two.
+    """
+    together: dict[tuple[int, int], list[Batch]] = {}
+    for one in sorted(batches, key=lambda batch: (batch.house, batch.season)):
+        house = houses[one.house]
+        large = house.yearly >= _EVERY_SEASON[house.unit]
+        together.setdefault((one.house, one.season if large else one.season // 3), []).append(one)
+    return list(together.values())
+
+
+def _mark(batches: list[Batch]) -> tuple[int, int]:
+    return batches[0].house, batches[-1].season
 
 
 def _closing_times(

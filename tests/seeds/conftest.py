@@ -22,8 +22,9 @@ def full() -> Sector:
 def lines(full: Sector) -> pd.DataFrame:
     """Every ticket line of the full sector, with its house and season."""
     parts = [
-        one.frame.assign(institution=one.institution, season=one.season)
+        one.frame.assign(institution=one.institution, first=one.first_season, last=one.season)
         for one in full.imports
         if one.unit == "tickets"
     ]
-    return pd.concat(parts, ignore_index=True)
+    whole = pd.concat(parts, ignore_index=True)
+    return whole.assign(season=whole["order_ref"].str[:2].astype("int64") - 22)

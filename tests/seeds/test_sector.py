@@ -27,7 +27,7 @@ from seeds.partners import Partner
 from seeds.places import netherlands
 from seeds.sector import Sector, fingerprint, sector
 
-FINGERPRINT = "dfbae1b9666b0dacc8b9c9616e9de1bfcd12602040ebe4abd9c8294f0c7058d2"
+FINGERPRINT = "655e538a2223ceb993e600bcaee1b8a916c8dbee47fb97023fa515727c972e21"
 
 
 def test_the_small_sector_has_the_bytes_written_down_here(small: Sector) -> None:
@@ -170,7 +170,7 @@ def test_a_house_joins_the_pool_before_its_first_ticket_is_sold(full: Sector) ->
     assert set(joined) == {house.id for house in full.institutions if house.in_pool}
     for one in full.imports:
         house = full.institution(one.institution)
-        assert one.season >= house.first_season
+        assert house.first_season <= one.first_season <= one.season
         if one.unit == "tickets":
             first = one.frame["ordered_at"].min().to_pydatetime()
             assert house.registered_at < first
@@ -230,7 +230,7 @@ def test_what_is_taken_back_was_given_before(full: Sector) -> None:
     assert all(
         acts[0] in {ConsentAct.GRANTED, ConsentAct.OBJECTED} and len(acts) <= 2 for acts in by_person.values()
     )
-    assert len(by_person) == 420
+    assert len(by_person) == 320
 
 
 def test_an_address_never_shows_in_what_is_printed(full: Sector) -> None:
@@ -259,8 +259,10 @@ def _members(whole: Sector) -> list[Member]:
         frame = one.frame
         if one.unit == "tickets":
             sold = frame[(frame["status"] == "sold") & (frame["kind"] == "admission")]
+            sold = sold[sold["starts_at"] >= "2026-07-01"]
             totals[one.institution] = (len(sold), int(sold["gross"].sum()))
         else:
+            frame = frame[frame["day"] >= "2026-07-01"]
             totals[one.institution] = (int(frame["number"].sum()), int(frame["revenue"].sum()))
     merged: dict[tuple[str, str], Member] = {}
     for house in whole.institutions:
