@@ -32,7 +32,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from consent_ledger.checkpoint import Signer
 from consent_ledger.clock import Clock
 from consent_ledger.database import DatabaseRefused, writing
-from consent_ledger.entry import Actor, Draft, Entry, intent, intent_of, sealed
+from consent_ledger.entry import Actor, Draft, Entry, intent, sealed
 from consent_ledger.follower import Follower, Head, LedgerError, LedgerRefused, read_head
 from consent_ledger.keeper import Keeper
 from consent_ledger.ledger_tables import ledger_entry, ledger_head
@@ -238,15 +238,16 @@ class Committer:
             else:
                 entries, state = _each(connection, fresh, view.state, now)
             if entries:
-                head = self._write(connection, head, entries, now)
+                head = self._write(connection, head, fresh, now)
         if entries:
             self._follower.take(entries, state, head.root, head.recorded)
         self._keeper.keep(head.checkpoint)
         return head
 
-    def _write(self, connection: Connection, head: Head, entries: list[Entry], now: datetime) -> Head:
-        new = next_head(self._signer, self._follower, head.size, entries, now)
-        insert_entries(connection, entries)
+    def _write(self, connection: Connection, head: Head, wishes: list[Wish], now: datetime) -> Head:
+        rows = [(wish.entry, wish.sha256) for wish in wishes if wish.entry is not None]
+        new = next_head(self._signer, self._follower, head.size, [entry for entry, _ in rows], now)
+        insert_entries(connection, rows)
         moved = connection.execute(
             update(ledger_head)
             .where(ledger_head.c.one == 1, ledger_head.c.size == head.size)
@@ -283,21 +284,21 @@ def head_row(head: Head) -> dict[str, object]:
     }
 
 
-def insert_entries(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Add these entries' rows."""
+def insert_entries(connection: Connection, entries: Sequence[tuple[Entry, bytes]]) -> None:
+    """Add the rows of these entries, each with the SHA-256 of its `intent`."""
     rows = iter(entries)
     while chunk := list(islice(rows, 10_000)):
-        connection.execute(insert(ledger_entry), [_row(entry) for entry in chunk])
+        connection.execute(insert(ledger_entry), [_row(entry, sha256) for entry, sha256 in chunk])
 
 
-def _row(entry: Entry) -> dict[str, object]:
+def _row(entry: Entry, sha256: bytes) -> dict[str, object]:
     return {
         "seq": entry.seq,
         "type": entry.type,
         "actor_party": entry.actor.party,
         "actor_client": entry.actor.client,
         "idem": entry.idem,
-        "body_sha256": hashlib.sha256(intent_of(entry)).digest(),
+        "body_sha256": sha256,
         "leaf_hash": leaf_hash(entry.line),
         "line": entry.line,
     }

@@ -9,6 +9,7 @@ key, and what is new comes as a new type or as `cultuurinzicht/entry/2`. Index o
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -141,7 +142,8 @@ def sealed(draft: Draft, seq: Position, recorded: datetime) -> Entry:
         "body": dict(draft.body),
     }
     line = canonical(envelope)
-    return read(line)  # what we write is held to what we accept
+    # What we write is held to what we accept; only that it is canonical needs no second look.
+    return _formed(line, json.loads(line))
 
 
 def intent(draft: Draft) -> bytes:
@@ -177,8 +179,13 @@ def read(line: bytes) -> Entry:
     Raises `EntryRefused` for anything but the canonical bytes of a whole, well-formed entry.
     """
     if len(line) > MAX_LINE:
-        raise EntryRefused("TOO_LONG", f"an entry has at most {MAX_LINE} bytes")
-    value = parse(line)
+        raise _too_long()
+    return _formed(line, parse(line))
+
+
+def _formed(line: bytes, value: Json) -> Entry:
+    if len(line) > MAX_LINE:
+        raise _too_long()
     if not isinstance(value, dict) or value.keys() != _KEYS:
         raise EntryRefused("ENVELOPE", f"an entry has exactly the keys {', '.join(sorted(_KEYS))}")
     if value["v"] != ENTRY_VERSION:
@@ -218,6 +225,10 @@ def read(line: bytes) -> Entry:
     )
 
 
+def _too_long() -> EntryRefused:
+    return EntryRefused("TOO_LONG", f"an entry has at most {MAX_LINE} bytes")
+
+
 def _check_times(value: Mapping[str, Json], kind: str) -> None:
     for name in ("rt", "vf", "vt"):
         time = value[name]
@@ -228,7 +239,7 @@ def _check_times(value: Mapping[str, Json], kind: str) -> None:
         if kind in _KNOWN and (form is _DAY) != (kind in PERSON_LEVEL):
             raise EntryRefused("TIME", f"{name} is a day on entries about a person, and a time on all others")
         try:
-            datetime.strptime(text, form).replace(tzinfo=UTC)
+            datetime.fromisoformat(text)
         except ValueError:
             raise EntryRefused("TIME", f"{name} is no time of the calendar") from None
     vf, vt = value["vf"], value["vt"]

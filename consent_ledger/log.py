@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
@@ -29,7 +30,7 @@ from consent_ledger.committer import (
     order,
 )
 from consent_ledger.database import reading, writing
-from consent_ledger.entry import LEDGER_FORMAT, Actor, Draft, Entry, EntryType, sealed
+from consent_ledger.entry import LEDGER_FORMAT, Actor, Draft, Entry, EntryType, intent, sealed
 from consent_ledger.follower import Follower, LedgerError, LedgerRefused, read_entries, read_head
 from consent_ledger.keeper import Keeper
 from consent_ledger.ledger_tables import append_only_ddl, ledger_entry, ledger_head, metadata
@@ -118,9 +119,9 @@ class Ledger:
             with writing(engine) as connection:
                 if connection.execute(select(ledger_head.c.size)).first() is not None:
                     raise LedgerRefused("LEDGER_EXISTS", "There is a ledger in this database already.")
-                first = [sealed(draft, Position(0), now)]
-                insert_entries(connection, first)
-                head = next_head(signer, Follower(), 0, first, now)
+                first = sealed(draft, Position(0), now)
+                insert_entries(connection, [(first, sha256(intent(draft)).digest())])
+                head = next_head(signer, Follower(), 0, [first], now)
                 connection.execute(insert(ledger_head).values(one=1, **head_row(head)))
         except IntegrityError:
             raise LedgerRefused("LEDGER_EXISTS", "There is a ledger in this database already.") from None
