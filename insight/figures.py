@@ -211,8 +211,8 @@ def hidden_cells(persons: Mapping[str, int], minimum: int) -> dict[str, Reason]:
     if not hidden:
         return hidden
     for cell in sorted(persons.keys() - hidden.keys(), key=lambda cell: (persons[cell], cell)):
-        if len(hidden) >= 2 and sum(persons[cell] for cell in hidden) >= minimum:
-            break
+        if sum(persons[cell] for cell in hidden) >= minimum:
+            break  # and so at least two, for one that is under the minimum alone does not reach it
         hidden[cell] = Reason.COMPLEMENTARY
     return hidden
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consent_ledger import standing
 from consent_ledger.permit import Period, Permit, Read
-from consent_ledger.vocabulary import FieldGroup, ProductionRef, Purpose, Reason
+from consent_ledger.vocabulary import ConsentAct, FieldGroup, Position, ProductionRef, Purpose, Reason
 from insight.audiences import BeyondPermit, measure
 from insight.criteria import Criteria
 from insight.definitions import AUDIENCE_FIGURES, UnknownFigure
@@ -20,6 +22,7 @@ from insight.figures import (
     Figure,
     NotThisPermit,
     Protection,
+    RawMoney,
     Released,
     Withheld,
     hidden_cells,
@@ -271,3 +274,41 @@ def test_a_small_part_of_visits_is_not_told_apart() -> None:
 def test_someone_who_may_not_be_counted_is_not_counted_towards_the_minimum() -> None:
     rows = [line(n) for n in range(9)] + [line(9, person=None), line(10, person=person(3), order_ref="x")]
     assert reason(release(rows, under_agreement())["tickets"]) is Reason.BELOW_K
+
+
+def test_someone_who_objected_does_not_make_a_cell_large_enough() -> None:
+    rows = [line(n, pc4="6525") for n in range(40)] + [line(50 + n, pc4="1011") for n in range(10)]
+    rows += [line(70 + n, pc4="2611") for n in range(20)]
+    asked = under_agreement(size=5)
+    with database(rows) as connection:
+        standing.record(connection, HOUSE, person(50), Purpose.RESEARCH, ConsentAct.OBJECTED, Position(1))
+        index = Indexes().of(asked, connection)
+    raw = measure(asked, index, Criteria(), frozenset({"contexts"}), today=TODAY)
+    contexts = release_audience(asked, raw).figures["contexts"]
+    assert isinstance(contexts, Breakdown)
+    assert reason_of_cell(contexts, "C2") is Reason.BELOW_K
+
+
+def reason_of_cell(breakdown: Breakdown, cell: str) -> Reason:
+    found = breakdown.cells[cell]
+    assert isinstance(found, Withheld)
+    return found.reason
+
+
+def test_a_figure_that_was_counted_beyond_the_permit_does_not_leave() -> None:
+    asked = permit(groups=frozenset({FieldGroup.BASE}))
+    with database([line(1)]) as connection:
+        raw = measure(asked, Indexes().of(asked, connection), Criteria(), frozenset({"tickets"}), today=TODAY)
+    slipped = replace(raw, figures={**raw.figures, "spend": RawMoney(2500, 1, "EUR")})
+    assert release_audience(asked, slipped).figures.keys() == {"tickets"}
+
+
+def test_nobody_is_too_few_under_any_agreement() -> None:
+    figures = release([line(1, person=None)], under_agreement(minimum_group=0))
+    assert reason(figures["bookers"]) is Reason.BELOW_K
+
+
+def test_a_postcode_that_nobody_has_does_not_stand_for_unknown_places() -> None:
+    rows = [line(1, pc4=None), line(2, country="BE", pc4="1000")]
+    figures = release(rows, permit(), Criteria(pc4=frozenset({"0000"})), "tickets")
+    assert of_value(figures["tickets"]) == 0

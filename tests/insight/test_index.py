@@ -23,10 +23,10 @@ from insight import store
 from insight.audiences import measure
 from insight.criteria import Criteria
 from insight.figures import RawCount
-from insight.index import AudienceIndex, Indexes, Lines, WrongIndex
+from insight.index import NEVER, AudienceIndex, Indexes, Lines, WrongIndex
 from insight.store import WrongPermit
 from insight.store.counts import visit_counts
-from insight.store.tickets import CHUNK, lines, productions
+from insight.store.tickets import lines, productions
 from tests.insight.house import HOUSE, OTHER, TODAY, Row, database, fill, index_of, line, permit, person
 
 COUNT: Row = {"place": "door", "day": "2026-03-01", "kind": "counter", "number": 7, "institution": OTHER}
@@ -121,13 +121,14 @@ def test_a_line_sold_before_the_notice_does_not_exist() -> None:
         assert len(lines(permit(), connection)) == 2
 
 
-def test_lines_beyond_one_chunk_are_all_there() -> None:
-    rows = [line(n, gross=n, person=person(n % 7)) for n in range(CHUNK + 5)]
+def test_lines_beyond_one_chunk_are_all_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("insight.store.tickets.CHUNK", 10)
+    rows = [line(n, gross=n, person=person(n % 7)) for n in range(25)]
     with database(rows) as connection:
         found = lines(permit(), connection)
-    assert sorted(found.gross.tolist()) == list(range(CHUNK + 5))
+    assert sorted(found.gross.tolist()) == list(range(25))
     assert len(found.persons) == 7
-    assert found.orders == CHUNK + 5
+    assert found.orders == 25
 
 
 def test_an_index_built_at_a_position_answers_without_reading_again() -> None:
@@ -245,6 +246,12 @@ def test_many_threads_that_need_one_index_build_it_once(monkeypatch: pytest.Monk
         found = list(threads.map(ask, range(8)))
     assert built == [1]
     assert {id(index.lines) for index in found} == {id(whole)}
+
+
+def test_nobody_known_has_no_first_day() -> None:
+    lines_ = index_of([line(1), line(2, person=None, day="2020-01-01", performance="p2")]).lines
+    assert lines_.first_day.tolist() == [date(2026, 3, 1).toordinal(), NEVER]
+    assert lines_.history_start == date(2020, 1, 1)
 
 
 def test_nothing_in_an_index_can_be_written_to() -> None:

@@ -62,6 +62,12 @@ def test_a_purchase_counts_as_a_sign_of_life() -> None:
     assert segment_of(visit(1200), visit(0, day=coming, ordered_day=bought, performance="later")) == "B11"
 
 
+def test_a_sale_that_was_entered_after_the_visit_counts_as_a_sign_of_life() -> None:
+    entered = (TODAY - timedelta(days=540)).isoformat()
+    assert segment_of(visit(560)) == "B3"
+    assert segment_of(visit(560, ordered_day=entered)) == "B11"
+
+
 def test_the_first_year_is_new_once_and_a_return_after_that() -> None:
     assert segment_of(visit(365)) == "B4"
     assert segment_of(visit(365), visit(365, line_ref="2")) == "B4"
