@@ -68,7 +68,7 @@ def _quoted(name: str) -> str:
     return f'"{name}"'
 
 
-def database_grants_sql(database: str, app: str, release: str, vault: str) -> list[str]:
+def database_grants_sql(database: str, app: str, release: str, vault: str | None) -> list[str]:
     """
     What is granted on the database itself; repeatable.
 
@@ -78,23 +78,33 @@ def database_grants_sql(database: str, app: str, release: str, vault: str) -> li
     base = _quoted(database)
     return [
         f"REVOKE ALL ON DATABASE {base} FROM PUBLIC",
-        f"GRANT CONNECT ON DATABASE {base} TO {', '.join(map(_quoted, sorted({app, release, vault})))}",
+        f"GRANT CONNECT ON DATABASE {base} TO {', '.join(_quoted(login) for login in (app, release, vault) if login)}",
     ]
 
 
-def grants_sql(tables: list[str], *, database: str, app: str, release: str, vault: str) -> list[str]:
+def grants_sql(tables: list[str], *, database: str, app: str, release: str, vault: str | None) -> list[str]:
     """
-    Statements that give each login what it needs on `tables` and nothing more, for the owner to run; repeatable.
+    What gives each login the rights it needs on `tables`, and no more; for the owner to run, repeatable.
+
+    `vault` is the vault's login when its schema stands in this database.
 
     Everything is taken first, so that a right that was dropped from the list is dropped from the database.
     """
+    both = f"{_quoted(app)}, {_quoted(release)}"
     statements = database_grants_sql(database, app, release, vault)
     statements += [
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
-        f"GRANT USAGE ON SCHEMA public TO {_quoted(app)}, {_quoted(release)}",
-        f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, {_quoted(app)}, {_quoted(release)}, {_quoted(vault)}",
+        f"GRANT USAGE ON SCHEMA public TO {both}",
+        f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, {both}",
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {_quoted(app)}",
     ]
+    if vault is not None:
+        # the vault's login makes and owns its tables there; not even the owner can read them
+        statements += [
+            "CREATE SCHEMA IF NOT EXISTS vault",
+            "REVOKE ALL ON SCHEMA vault FROM PUBLIC",
+            f"GRANT USAGE, CREATE ON SCHEMA vault TO {_quoted(vault)}",
+        ]
     for table in sorted(tables):
         rights = ", ".join(sorted(app_rights(table)))
         statements.append(f"GRANT {rights} ON TABLE public.{_quoted(table)} TO {_quoted(app)}")
@@ -164,6 +174,8 @@ def _authorize_release(
         return _allow((first or "").lower() in RELEASE_TABLES)
     if action == sqlite3.SQLITE_FUNCTION:
         return _allow(second != "load_extension")
+    if action == sqlite3.SQLITE_PRAGMA:  # how a reading transaction is kept from writing
+        return _allow((first or "").lower() == "query_only")
     return sqlite3.SQLITE_DENY
 
 

@@ -7,7 +7,6 @@ an object per row would cost more than everything else together. Values are alwa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -95,14 +94,14 @@ def lines(permit: Permit[Read], connection: Connection) -> TicketColumns:
     of sale from which lines may be used do bound it: other lines do not exist for this permit.
     """
     require(permit, Subject.AUDIENCE)
-    mark, among = _dialect(connection)
+    mark = _mark(connection)
     statement, values = _LINES.format(mark=mark), [str(permit.controller)]
     if permit.sold_from is not None:
         statement += f" and ordered_day >= {mark}"
         values.append(permit.sold_from.isoformat())
     if permit.productions is not None:
-        statement += f" and production in ({among})"
-        values.append(json.dumps(sorted(permit.productions)))
+        statement += f" and production in ({_among(mark, permit.productions)})"
+        values.extend(sorted(permit.productions))
     gathering = _Gathering()
     result = connection.exec_driver_sql(
         statement, tuple(values), execution_options={"stream_results": True, "max_row_buffer": CHUNK}
@@ -115,22 +114,29 @@ def lines(permit: Permit[Read], connection: Connection) -> TicketColumns:
 def productions(permit: Permit[Read], connection: Connection) -> list[Production]:
     """The productions that exist for this permit, by reference."""
     require(permit, Subject.AUDIENCE, Subject.CATALOGUE)
-    mark, among = _dialect(connection)
+    mark = _mark(connection)
     statement, values = f"select ref, title, genre from production where institution = {mark}", []  # noqa: S608
     values.append(str(permit.controller))
     if permit.productions is not None:
-        statement += f" and ref in ({among})"
-        values.append(json.dumps(sorted(permit.productions)))
+        statement += f" and ref in ({_among(mark, permit.productions)})"
+        values.extend(sorted(permit.productions))
     rows = connection.exec_driver_sql(statement, tuple(values))
     found = (Production(ProductionRef(ref), title, genre) for ref, title, genre in rows)
     return sorted(found, key=lambda production: production.ref)
 
 
-def _dialect(connection: Connection) -> tuple[str, str]:
-    """The driver's parameter mark, and its way to compare with a JSON list of any length."""
-    if connection.dialect.name == "postgresql":
-        return "%s", "select json_array_elements_text(cast(%s as json))"
-    return "?", "select value from json_each(?)"
+def _mark(connection: Connection) -> str:
+    """The driver's parameter mark."""
+    return "%s" if connection.dialect.name == "postgresql" else "?"
+
+
+def _among(mark: str, productions: frozenset[ProductionRef]) -> str:
+    """
+    Parameter marks for these productions; for none, what no reference equals.
+
+    Not SQLite's `json_each`: the application's login may not construct a virtual table.
+    """
+    return ", ".join(mark for _ in productions) or "null"
 
 
 class _Codes(dict[Hashable, int]):
