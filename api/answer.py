@@ -8,7 +8,7 @@ from api.assembly import Assembled
 from api.errors import Code, Problem, problem_of
 from api.graphql import answer as answers
 from api.graphql.answer import GraphQLAnswer
-from api.graphql.execute import Executor
+from api.graphql.execute import Executed, Executor
 from api.graphql.request import GraphQLRequest
 from api.oauth.metadata import resource_metadata_address
 from api.oauth.service import BearerRefused
@@ -40,17 +40,12 @@ class GraphQLDoor:
             with reading(house.engine) as connection:
                 caller = self._parts.oauth.credential(connection, authorization)
                 operation = self._executor.prepare(request, caller.scopes)
+                if operation.refused:  # nothing of it runs, so there is nothing to inquire
+                    return self._told(self._executor.execute(operation, None), request_id)
                 digest = request_digest(f"{request_id}\n{request.query}".encode())
                 with inquiry(house, caller, connection, request_sha256=digest, request_id=request_id) as ask:
                     executed = self._executor.execute(operation, Context(ask))
-                position = Position(ask.snapshot.size)
-                return answers.answered(
-                    executed,
-                    request_id=request_id,
-                    ledger_position=position,
-                    resource_metadata=self._metadata,
-                    extensions=_extensions(ask),
-                )
+                return self._told(executed, request_id, Position(ask.snapshot.size), _extensions(ask))
         except BearerRefused as refused:
             told = Problem(Code.UNAUTHENTICATED, refused.sentence.en, "Ask the token endpoint for a token.")
             return answers.problem(
@@ -58,6 +53,21 @@ class GraphQLDoor:
             )
         except (LedgerError, DatabaseRefused) as refused:
             return answers.problem(problem_of(refused), request_id=request_id)
+
+    def _told(
+        self,
+        executed: Executed,
+        request_id: str,
+        position: Position | None = None,
+        extensions: dict[str, Any] | None = None,
+    ) -> GraphQLAnswer:
+        return answers.answered(
+            executed,
+            request_id=request_id,
+            ledger_position=position,
+            resource_metadata=self._metadata,
+            extensions=extensions,
+        )
 
 
 def _extensions(ask: Inquiry) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from consent_ledger.log import Ledger, ledger_entry
 from consent_ledger.vault import Vault
 from insight.index import Indexes
 from insight.intake.pipeline import Intake
+from migrations.histories import History
 from migrations.run import check, migrate
 from resolvers.house import House
 
@@ -50,7 +51,12 @@ def prepare(settings: Settings) -> None:
             raise SettingsRefused(
                 f"The folder {folder} cannot be made or written; choose another one."
             ) from None
-    migrate(settings.owner_database_url, settings.vault_database_url)
+    migrate(
+        settings.owner_database_url,
+        settings.vault_database_url,
+        app_url=settings.database_url,
+        release_url=settings.release_database_url,
+    )
 
 
 @contextmanager
@@ -73,7 +79,8 @@ def assembled(
         engine = opened(settings.database_url, Login.APP)
         releases = opened(settings.release_database_url, Login.RELEASE)
         vault_engine = opened(settings.vault_database_url, Login.VAULT)
-        check(engine, vault_engine)
+        check(engine, History.MAIN)
+        check(vault_engine, History.VAULT)
         keyring = Keyring.open(settings.keys_dir)
         signer = Signer(settings.origin, Ed25519PrivateKey.from_private_bytes(keyring.secret("ledger")))
         store = CheckpointStore(settings.checkpoint_store)

@@ -7,6 +7,8 @@ from consent_ledger.question import imports_question
 from insight.store.imports import StoredImport, imports
 from resolvers.gate import Inquiry
 
+__all__ = ["StoredImport", "own_imports"]
+
 
 def own_imports(ask: Inquiry, *, after: int | None, first: int) -> list[StoredImport] | Refusal:
     """The caller's own imports, newest first, from before the ledger position `after`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from consent_ledger.vocabulary import Scope
-from insight.store.imports import StoredImport
+from resolvers.imports import StoredImport
 from schema.directives import requires
 from schema.ids import global_id
 from schema.paging import PageInfo

@@ -362,7 +362,7 @@ def test_a_permit_dies_with_its_request() -> None:
         copy.deepcopy,
         pickle.dumps,
         lambda value: type(value)(None),
-        lambda value: type(value).__new__(type(value)),
+        lambda value: type(value).__new__(type(value)),  # type: ignore[call-overload]  # that is the point
         lambda value: setattr(value, "_controller", OTHER),
         lambda value: delattr(value, "_controller"),
         lambda value: value.__replace__(_controller=OTHER),
