@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 
 from consent_ledger import standing
+from consent_ledger.database import reading, writing
 from consent_ledger.permit import Period, Permit, PersonFilter, Read
 from consent_ledger.vocabulary import ConsentAct, PersonRef, Position, ProductionRef, Purpose
 from insight import tables
@@ -169,6 +170,18 @@ def test_combinations_for_a_purpose_that_needs_consent_count_only_who_consented(
             persons=PersonFilter.ONLY_CONSENTING,
             standing_position=51,
         )
+
+
+def test_both_databases_count_the_same(engine: Engine, naive: Counts) -> None:
+    gone = frozenset(person(number) for number in range(3, 123, 3))
+    with writing(engine) as connection:
+        fill(connection, naive.rows)
+        for who in sorted(gone):
+            standing.record(connection, HOUSE, who, Purpose.OWN_INSIGHT, ConsentAct.OBJECTED, Position(50))
+    indexes = Indexes()
+    with reading(engine) as connection:
+        for case in range(700, 760):
+            check(case, connection, naive, indexes, gone, size=Position(52), standing_position=51)
 
 
 def test_an_objection_leaves_tickets_and_euros_and_takes_one_booker(
