@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from insight.intake import amounts, moments, ticket
 from insight.intake.faults import FAULTS, Unreadable
 from insight.intake.files import named
-from insight.intake.mapping import Mapping as FileMapping
+from insight.intake.mapping import Mapping
 from insight.intake.reading import Reading, read
 from insight.intake.report import RowError
 
@@ -30,9 +29,9 @@ Fault = tuple[int, str, str]
 
 @dataclass(slots=True)
 class Delivery:
-    """The good rows as a canonical frame with their lines in the file, and what is wrong with the rest."""
+    """The good rows as canonical columns with their lines in the file, and what is wrong with the rest."""
 
-    frame: pd.DataFrame
+    columns: ticket.Columns
     lines: list[int]
     received: int
     errors: list[RowError] = field(default_factory=list)
@@ -41,61 +40,52 @@ class Delivery:
     ignored: tuple[str, ...] = ()
 
 
-def tickets_from_file(data: bytes, mapping: FileMapping) -> Delivery:
+def tickets_from_file(data: bytes, mapping: Mapping) -> Delivery:
     """The file's rows as ticket lines; raises `FileRefused` when it is no such table."""
     reading = read(data, mapping)
     columns = reading.columns
-    faults = [*reading.faults, *ticket_faults(columns)]
-    bad = {row for row, _, _ in faults}
-    good = [row for row in range(len(reading.lines)) if row not in bad]
-    kept = columns if not bad else {name: [cells[row] for row in good] for name, cells in columns.items()}
-    return _delivery(
-        ticket.ticket_frame(kept),
-        [reading.lines[row] for row in good],
-        reading,
-        errors_of(faults, reading.lines, columns),
-    )
-
-
-def _delivery(frame: pd.DataFrame, lines: list[int], reading: Reading, errors: list[RowError]) -> Delivery:
-    return Delivery(frame, lines, len(reading.lines), errors, reading.remarks, reading.used, reading.ignored)
+    for name in ticket.NULLABLE - columns.keys():
+        columns[name] = [None] * len(reading.lines)
+    given = columns.get("production_ref") or [None] * len(reading.lines)
+    titles = columns["production_title"]
+    columns["production_ref"] = [
+        ref or (title and ticket.slug(title)) for ref, title in zip(given, titles, strict=True)
+    ]
+    return checked(reading, ticket_faults(columns))
 
 
 def tickets_from_frame(frame: pd.DataFrame) -> Delivery:
     """The frame's rows as ticket lines; line 2 is its first row, as in a file with a header."""
-    told = ticket.conform(frame)
-    lines = list(range(2, len(told) + 2))
-    columns = {
-        name: told[name].tolist() if dtype == "int64" else ticket.texts(told[name])
-        for name, dtype in ticket.SCHEMA.items()
-        if dtype in {"str", "int64"}
-    }
-    faults = [*ticket_faults(columns), *_instant_faults(told)]
-    good = told
+    columns = ticket.columns_of(frame)
+    ignored = tuple(named(str(name)) for name in frame.columns if name not in ticket.SCHEMA)
+    reading = Reading(columns, list(range(2, len(frame) + 2)), tuple(ticket.SCHEMA), ignored)
+    for name in ticket.SCHEMA:
+        if name not in ticket.NULLABLE and None in columns[name]:
+            reading.faults += [
+                (row, name, "MISSING_VALUE") for row, cell in enumerate(columns[name]) if cell is None
+            ]
+    return checked(reading, ticket_faults(columns))
+
+
+def checked(reading: Reading, found: Iterable[Fault]) -> Delivery:
+    """The reading's good rows, and its faults and those `found` told as errors."""
+    faults = {*reading.faults, *found}
+    lines, columns = reading.lines, reading.columns
+    errors = errors_of(faults, lines, columns)
     if faults:
         bad = {row for row, _, _ in faults}
-        good = told.drop(index=list(bad)).reset_index(drop=True)
-    delivery = Delivery(good, lines, len(lines), errors_of(faults, lines, columns))
-    if faults:
-        delivery.lines = [line for row, line in enumerate(lines) if row not in bad]
-    delivery.used = tuple(ticket.SCHEMA)
-    delivery.ignored = tuple(named(str(name)) for name in frame.columns if name not in ticket.SCHEMA)
-    return delivery
+        good = [row for row in range(len(reading.lines)) if row not in bad]
+        lines = [lines[row] for row in good]
+        columns = {name: [cells[row] for row in good] for name, cells in columns.items()}
+    return Delivery(
+        columns, lines, len(reading.lines), errors, reading.remarks, reading.used, reading.ignored
+    )
 
 
-def _instant_faults(frame: pd.DataFrame) -> Iterator[Fault]:
-    for name in ("starts_at", "ordered_at", "attended_at"):
-        years = frame[name].dt.year
-        wrong = (years < 1900) | (years > 2200)
-        if wrong.any():
-            yield from ((int(row), name, "BAD_TIME") for row in np.flatnonzero(wrong.to_numpy()))
-
-
-def ticket_faults(columns: Mapping[str, Sequence[Any]]) -> Iterator[Fault]:
-    """Every cell that is not what its field allows. None is passed over where the field may be empty."""
+def ticket_faults(columns: ticket.Columns) -> Iterator[Fault]:
+    """Every cell that is not what its field allows. None is passed over: it was named where it may not be."""
     for name, code, is_right in _TICKET_CHECKS:
-        if name in columns:
-            yield from faults_in(name, columns[name], code, is_right)
+        yield from faults_in(name, columns[name], code, is_right)
 
 
 def faults_in(name: str, cells: Sequence[Any], code: str, is_right: Callable[[Any], bool]) -> Iterator[Fault]:
@@ -125,6 +115,9 @@ _TICKET_CHECKS: Final[tuple[tuple[str, str, Callable[[Any], bool]], ...]] = (
     ("order_ref", "BAD_REFERENCE", _matches(_REFERENCE)),
     ("line_ref", "BAD_REFERENCE", _matches(_REFERENCE)),
     ("production_ref", "BAD_REFERENCE", _matches(_PRODUCTION)),
+    ("starts_at", "BAD_TIME", lambda cell: "1900" <= cell[:4] <= "2200"),
+    ("ordered_at", "BAD_TIME", lambda cell: "1900" <= cell[:4] <= "2200"),
+    ("attended_at", "BAD_TIME", lambda cell: "1900" <= cell[:4] <= "2200"),
     ("production_title", "BAD_TEXT", is_text),
     ("genre", "BAD_VALUE", _matches(_GENRE)),
     ("zone", "BAD_ZONE", _is_zone),
@@ -141,9 +134,7 @@ _TICKET_CHECKS: Final[tuple[tuple[str, str, Callable[[Any], bool]], ...]] = (
 )
 
 
-def errors_of(
-    faults: Iterable[Fault], lines: Sequence[int], columns: Mapping[str, Sequence[Any]]
-) -> list[RowError]:
+def errors_of(faults: Iterable[Fault], lines: Sequence[int], columns: ticket.Columns) -> list[RowError]:
     """Faults as the report tells them, by line; a reference is shown only when it is one."""
     orders, refs = columns.get("order_ref"), columns.get("line_ref")
 

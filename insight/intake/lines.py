@@ -6,11 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias
 
-import pandas as pd
-
-from insight.intake import places, ticket
+from insight.intake import moments, places, ticket
 from insight.intake.delivery import Delivery, Fault, errors_of
 from insight.intake.places import HOME
 from insight.intake.report import PerformanceTotal
@@ -82,11 +80,11 @@ def ticket_lines(delivery: Delivery, now: datetime) -> TicketLines:
     A row that repeats another in every value is a duplicate; one that repeats its key with other
     values is a conflict, and both are refused.
     """
-    frame = delivery.frame
-    columns = _columns(frame, delivery.remarks, now)
+    columns = dict(delivery.columns)
+    _derive(columns, delivery.remarks, now)
     faults = list(_two_zones(columns))
     rows = list(_rows(columns))
-    identifiers = ticket.texts(frame["identifier"])
+    identifiers = list(columns["identifier"])
     kept, duplicates, conflicts = _once(rows, identifiers)
     faults += conflicts
     delivery.errors += errors_of(faults, delivery.lines, columns)
@@ -102,31 +100,24 @@ def ticket_lines(delivery: Delivery, now: datetime) -> TicketLines:
     )
 
 
-def _columns(frame: pd.DataFrame, remarks: Counter[tuple[str, str]], now: datetime) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {
-        name: frame[name].tolist() if dtype == "int64" else ticket.texts(frame[name])
-        for name, dtype in ticket.SCHEMA.items()
-        if dtype in {"str", "int64"} and name != "identifier"
-    }
-    zones = cast("list[str]", columns["zone"])
-    for name in ("starts_at", "ordered_at", "attended_at"):
-        columns[name] = list(ticket.instants(frame[name]))
-    columns["day"] = list(ticket.local_days(frame["starts_at"], zones))
-    columns["ordered_day"] = list(ticket.local_days(frame["ordered_at"], zones))
-    if future := int((frame["ordered_at"] > now + timedelta(days=1)).sum()):
+def _derive(columns: ticket.Columns, remarks: Counter[tuple[str, str]], now: datetime) -> None:
+    """Add what follows from the canonical values: local days, performance, and places made sure."""
+    columns["day"] = ticket.local_days(columns["starts_at"], columns["zone"])
+    columns["ordered_day"] = ticket.local_days(columns["ordered_at"], columns["zone"])
+    tomorrow = (now + timedelta(days=1)).strftime(moments.STORED)
+    if future := sum(moment > tomorrow for moment in columns["ordered_at"]):
         remarks["ORDERED_IN_FUTURE", "ordered_at"] += future
-    _places(columns, remarks)
-    _attended(columns, remarks)
+    columns["pc4"], columns["country"] = _places(columns, remarks)
+    columns["attended_at"] = _attended(columns, remarks)
     refs: dict[tuple[str, str], str] = {}
     columns["performance"] = [
         refs.get(pair) or refs.setdefault(pair, ticket.performance_ref(*pair))
         for pair in zip(columns["production_ref"], columns["starts_at"], strict=True)
     ]
-    return columns
 
 
-def _places(columns: dict[str, list[Any]], remarks: Counter[tuple[str, str]]) -> None:
-    codes, countries = columns["pc4"], columns["country"]
+def _places(columns: ticket.Columns, remarks: Counter[tuple[str, str]]) -> tuple[list[Any], list[Any]]:
+    codes, countries = list(columns["pc4"]), list(columns["country"])
     unknown = set(codes) - places.known() - {None}
     for row, code in enumerate(codes):
         if code is None:
@@ -138,16 +129,19 @@ def _places(columns: dict[str, list[Any]], remarks: Counter[tuple[str, str]]) ->
             remarks["UNKNOWN_POSTCODE", "pc4"] += 1
         else:
             countries[row] = HOME
+    return codes, countries
 
 
-def _attended(columns: dict[str, list[Any]], remarks: Counter[tuple[str, str]]) -> None:
-    for row, moment in enumerate(columns["attended_at"]):
-        if moment is not None and columns["status"][row] != "sold":
-            columns["attended_at"][row] = None
+def _attended(columns: ticket.Columns, remarks: Counter[tuple[str, str]]) -> list[Any]:
+    kept = list(columns["attended_at"])
+    for row, (moment, status) in enumerate(zip(kept, columns["status"], strict=True)):
+        if moment is not None and status != "sold":
+            kept[row] = None
             remarks["ATTENDED_NOT_SOLD", "attended_at"] += 1
+    return kept
 
 
-def _two_zones(columns: dict[str, list[Any]]) -> list[Fault]:
+def _two_zones(columns: ticket.Columns) -> list[Fault]:
     first: dict[str, str] = {}
     return [
         (row, "zone", "TWO_ZONES")
@@ -156,7 +150,7 @@ def _two_zones(columns: dict[str, list[Any]]) -> list[Fault]:
     ]
 
 
-def _rows(columns: dict[str, list[Any]]) -> list[Line]:
+def _rows(columns: ticket.Columns) -> list[Line]:
     columns["content"] = [
         ticket.content_hash(values)
         for values in zip(*(columns[name] for name in ticket.CONTENT), strict=True)
@@ -187,7 +181,7 @@ def _same(identifiers: list[str | None], one: int, other: int) -> bool:
     return len({identifiers[one], identifiers[other]} - {None}) < 2
 
 
-def _productions(columns: dict[str, list[Any]]) -> list[Production]:
+def _productions(columns: ticket.Columns) -> list[Production]:
     found: dict[str, Production] = {}
     for ref, title, genre in dict.fromkeys(
         zip(columns["production_ref"], columns["production_title"], columns["genre"], strict=True)
@@ -198,14 +192,14 @@ def _productions(columns: dict[str, list[Any]]) -> list[Production]:
     return list(found.values())
 
 
-def _performances(columns: dict[str, list[Any]]) -> list[Performance]:
+def _performances(columns: ticket.Columns) -> list[Performance]:
     rows = zip(
         *(columns[name] for name in ("performance", "production", "starts_at", "day", "zone")), strict=True
     )
     return [Performance(*row) for row in dict.fromkeys(rows)]
 
 
-def _totals(lines: Sequence[Line], columns: dict[str, list[Any]]) -> tuple[PerformanceTotal, ...]:
+def _totals(lines: Sequence[Line], columns: ticket.Columns) -> tuple[PerformanceTotal, ...]:
     starts = dict(zip(columns["performance"], columns["starts_at"], strict=True))
     admissions: Counter[str] = Counter()
     gross: Counter[str] = Counter()

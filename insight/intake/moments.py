@@ -22,6 +22,10 @@ ISO = "iso"
 """The form `2026-09-12 20:15[:00]`, with or without an offset (RFC 3339 with a space or a T)."""
 
 
+STORED = "%Y-%m-%dT%H:%M:%SZ"
+"""How an instant in UTC is written in tables and canonical columns."""
+
+
 class RepeatedHour(StrEnum):
     """What to do with a local time that occurs twice."""
 

@@ -183,14 +183,14 @@ def _instant(told: _Told, name: str) -> list[Any]:
     how = told.mapping.fields[name]
     assumed: set[tuple[str, str]] = set()
 
-    def moment(cell: tuple[str, str]) -> datetime | None:
+    def moment(cell: tuple[str, str]) -> str | None:
         text, zone = cell
         if not text:
             return None
         instant, is_assumed = moments.instant(text, how.form, _zone(zone), repeated_hour=how.repeated_hour)
         if is_assumed:
             assumed.add(cell)
-        return instant
+        return instant.strftime(moments.STORED)
 
     zones = told.cells("zone") if "zone" in told.mapping.fields else [told.mapping.zone] * told.rows
     cells = list(zip(told.cells(name), zones, strict=True))

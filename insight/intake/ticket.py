@@ -11,14 +11,16 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
 
+from insight.intake import moments
 from insight.intake.refusals import IntakeRefused
 
 _INSTANT: Final = "datetime64[us, UTC]"
@@ -61,50 +63,69 @@ _CONTENT_FORM: Final = b"ticket/1"
 _SEPARATOR: Final = "\x1f"  # texts with control characters are refused, so it stands between fields alone
 
 
+Columns: TypeAlias = dict[str, list[Any]]
+"""Canonical values by column: text, whole cents, instants as `2026-09-12T18:15:00Z`; None for nothing."""
+
+
 def ticket_frame(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
-    """A canonical frame of these columns; `production_ref` is the slug of the title where it is not given."""
-    told = dict(columns)
-    titles = told["production_title"]
-    given = told.get("production_ref") or [None] * len(titles)
-    told["production_ref"] = [ref or slug(title) for ref, title in zip(given, titles, strict=True)]
-    for name in NULLABLE - told.keys():
-        told[name] = [None] * len(titles)
-    return conform(pd.DataFrame({name: pd.Series(told[name], dtype=dtype) for name, dtype in SCHEMA.items()}))
+    """The canonical frame of these columns."""
+    return pd.DataFrame(
+        {
+            name: pd.to_datetime(pd.Series(columns[name], dtype="str"), utc=True, format="ISO8601").astype(
+                dtype
+            )
+            if dtype == _INSTANT
+            else pd.Series(columns[name], dtype=dtype)
+            for name, dtype in SCHEMA.items()
+        }
+    )
 
 
-def conform(frame: pd.DataFrame) -> pd.DataFrame:
+def columns_of(frame: pd.DataFrame) -> Columns:
     """
-    The frame with exactly the canonical columns and dtypes, a fresh index, and instants to the second.
+    The canonical columns of a frame; instants are cut to the second.
 
     Raises `IntakeRefused` (NOT_A_TICKET_FRAME) when a column is missing or cannot be of its dtype.
     """
     missing = [name for name in SCHEMA if name not in frame.columns]
     if missing:
         raise _not_a_frame(f"it has no column {', '.join(missing)}")
-    conformed: dict[str, pd.Series] = {}
+    columns: Columns = {}
     for name, dtype in SCHEMA.items():
-        column = frame[name]
         try:
-            if str(column.dtype) != dtype:
-                column = _cast(column, dtype)
+            columns[name] = _READ[dtype](frame[name])
         except (TypeError, ValueError, OverflowError):
             raise _not_a_frame(f"its column {name} cannot be read as {dtype}") from None
-        if name not in NULLABLE and dtype != "int64" and column.hasnans:
-            raise _not_a_frame(f"its column {name} has rows without a value")
-        conformed[name] = column
-    return pd.DataFrame(conformed).reset_index(drop=True)
+    return columns
 
 
-def _cast(column: Any, dtype: Any) -> Any:
-    if dtype == _INSTANT:
-        if column.isna().all():
-            return pd.Series(pd.NaT, index=column.index, dtype=dtype)
-        if not isinstance(column.dtype, pd.DatetimeTZDtype) and column.dtype != object:
-            raise TypeError("an instant without a zone")
-        return pd.to_datetime(column, utc=True).astype(dtype)
-    if dtype == "int64" and not pd.api.types.is_integer_dtype(column.dtype):
+def _cents(column: pd.Series) -> list[Any]:
+    if not pd.api.types.is_integer_dtype(column.dtype):
         raise TypeError("money that is not whole cents")
-    return column.astype(dtype)
+    return column.astype("int64").tolist()
+
+
+def _instants(column: pd.Series) -> list[Any]:
+    if not isinstance(column.dtype, pd.DatetimeTZDtype):
+        if not column.isna().all() and column.dtype != object:
+            raise TypeError("an instant without a zone")
+        column = pd.to_datetime(column, utc=True)
+    seconds = column.to_numpy(dtype="datetime64[s]")
+    texts = np.datetime_as_string(seconds, unit="s").tolist()
+    return [None if text == "NaT" else f"{text}Z" for text in texts]
+
+
+def texts(column: pd.Series) -> list[str | None]:
+    """The texts of a column, None for a missing or an empty one."""
+    told = column if column.dtype == "str" else column.astype("str")
+    return [text or None for text in told.to_numpy(dtype=object, na_value=cast("Any", None)).tolist()]
+
+
+_READ: Final[dict[str, Callable[[pd.Series], list[Any]]]] = {
+    "str": texts,
+    "int64": _cents,
+    _INSTANT: _instants,
+}
 
 
 def _not_a_frame(why: str) -> IntakeRefused:
@@ -136,34 +157,12 @@ def performance_ref(production: str, starts_at: str) -> str:
     return f"{production}@{starts_at[:16].replace('-', '').replace(':', '')}Z"
 
 
-def instants(column: pd.Series) -> list[str | None]:
-    """Instants as `2026-09-12T18:15:00Z`, None where there is none."""
-    seconds = column.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
-    return _told(np.datetime_as_string(seconds, unit="s"), np.isnat(seconds), "Z")
-
-
-def local_days(column: pd.Series, zones: Sequence[str]) -> list[str | None]:
+def local_days(instants: Sequence[str], zones: Sequence[str]) -> list[str]:
     """The calendar day of each instant in the zone of its row."""
-    found: list[str | None] = [None] * len(column)
-    by_zone = {zone: np.flatnonzero(np.array(zones, dtype=object) == zone) for zone in dict.fromkeys(zones)}
-    for zone, rows in by_zone.items():
-        local = column.iloc[rows].dt.tz_convert(zone).dt.tz_localize(None).to_numpy().astype("datetime64[D]")
-        days = _told(np.datetime_as_string(local, unit="D"), np.isnat(local), "")
-        for row, day in zip(rows.tolist(), days, strict=True):
-            found[row] = day
-    return found
-
-
-def _told(texts: Any, nothing: Any, end: str) -> list[str | None]:
-    return [
-        None if is_none else text + end
-        for text, is_none in zip(texts.tolist(), nothing.tolist(), strict=True)
-    ]
-
-
-def texts(column: pd.Series) -> list[str | None]:
-    """The texts of a column, None for a missing or an empty one."""
-    return [text or None for text in column.to_numpy(dtype=object, na_value=cast("Any", None)).tolist()]
+    days: dict[tuple[str, str], str] = {}
+    for pair in dict.fromkeys(zip(instants, zones, strict=True)):
+        days[pair] = datetime.fromisoformat(pair[0]).astimezone(moments.zone(pair[1])).date().isoformat()
+    return [days[pair] for pair in zip(instants, zones, strict=True)]
 
 
 def content_hash(row: Sequence[object]) -> bytes:
@@ -173,13 +172,9 @@ def content_hash(row: Sequence[object]) -> bytes:
 
 
 def canonical_sha256(frame: pd.DataFrame) -> str:
-    """What stands for the file's hash when a frame is delivered: over all rows, without person fields."""
-    columns: list[Sequence[object]] = []
-    for name in CONTENT:
-        column = frame[name]
-        is_instant, is_money = SCHEMA[name] == _INSTANT, SCHEMA[name] == "int64"
-        columns.append(instants(column) if is_instant else column.tolist() if is_money else texts(column))
+    """What stands for a file's hash when a frame is delivered: over all rows, without person fields."""
+    columns = columns_of(frame)
     whole = hashlib.sha256()
-    for row in zip(*columns, strict=True):
+    for row in zip(*(columns[name] for name in CONTENT), strict=True):
         whole.update(content_hash(row))
     return whole.hexdigest()

@@ -13,9 +13,24 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from consent_ledger.vocabulary import PartyId, PersonRef
+from insight.intake.bulk import insert_rows
 from insight.intake.lines import Key, Line, Performance, Production, TicketLines
 from insight.tables import performance, production, ticket_event, ticket_line
 
@@ -28,6 +43,35 @@ _KEY = and_(
     ticket_line.c.line_ref == bindparam("_line"),
 )
 _CHANGED = tuple(name for name in Line._fields if name not in {"order_ref", "line_ref"})
+
+_CHANGE_LINE = (
+    update(ticket_line)
+    .where(_KEY)
+    .values({name: bindparam(f"new_{name}") for name in (*_CHANGED, "import_id")})
+)
+_LINK = update(ticket_line).where(_KEY, ticket_line.c.severed == 0).values(person=bindparam("_person"))
+_CHANGE_PRODUCTION = (
+    update(production)
+    .where(production.c.institution == bindparam("_institution"), production.c.ref == bindparam("_ref"))
+    .values(title=bindparam("title"), genre=bindparam("genre"))
+)
+_HIGHEST = select(func.coalesce(func.max(ticket_line.c.id), 0))
+
+
+def _event(event: ColumnElement[str], *which: ColumnElement[bool]) -> Insert:
+    """One event row per line, told by the database from the lines themselves."""
+    line = ticket_line.c
+    told = select(
+        line.id, line.institution, event, bindparam("_import", type_=Text), line.gross, line.performance
+    )
+    names = ["line", "institution", "event", "import_id", "gross", "performance"]
+    return insert(ticket_event).from_select(names, told.where(*which).order_by(line.id))
+
+
+_MINE = (ticket_line.c.id > bindparam("_before"), ticket_line.c.import_id == bindparam("_import"))
+_NEW_EVENTS = _event(ticket_line.c.status, *_MINE)
+_NEW_ENTRIES = _event(literal_column("'attended'"), *_MINE, ticket_line.c.attended_at.is_not(None))
+_CHANGE_EVENT = _event(bindparam("_event", type_=Text), _KEY)
 
 
 class Known(NamedTuple):
@@ -51,7 +95,7 @@ class Foreseen:
 
     lines: dict[tuple[PartyId, str, Key], Known] = field(default_factory=dict)
     productions: dict[tuple[PartyId, str], Production] = field(default_factory=dict)
-    performances: dict[tuple[PartyId, str], Performance] = field(default_factory=dict)
+    performances: set[tuple[PartyId, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +108,9 @@ class TicketPlan:
     changed: list[tuple[Line, tuple[str, ...]]]
     linked: list[tuple[Key, PersonRef]]
     unchanged: int
-    productions: list[Production]
-    performances: list[Performance]
+    new_productions: list[Production]
+    changed_productions: list[Production]
+    new_performances: list[Performance]
 
     @property
     def created(self) -> int:
@@ -95,9 +140,7 @@ class TicketPlan:
         if self.linked:
             # an erasure may never be undone from here, whatever the plan says
             connection.execute(
-                update(ticket_line)
-                .where(_KEY, ticket_line.c.severed == 0)
-                .values(person=bindparam("_person")),
+                _LINK,
                 [self._key(key) | {"_person": person} for key, person in self.linked],
             )
         return True
@@ -113,49 +156,41 @@ class TicketPlan:
         return not any(known.severed for known in stored.values())
 
     def _write_programme(self, connection: Connection) -> None:
-        for table, rows in ((production, self.productions), (performance, self.performances)):
-            if not rows:
-                continue
-            refs = [row.ref for row in rows]
-            stored = _stored_refs(connection, table, self.institution, refs)
-            told = [row._asdict() | {"institution": self.institution} for row in rows]
-            if fresh := [row for row in told if row["ref"] not in stored]:
-                connection.execute(insert(table), fresh)
-            if known := [row for row in told if row["ref"] in stored]:
-                values: dict[str, Any] = {
-                    name: bindparam(f"_{name}") for name in rows[0]._fields if name != "ref"
-                }
-                connection.execute(
-                    update(table)
-                    .where(table.c.institution == bindparam("_institution"), table.c.ref == bindparam("_ref"))
-                    .values(values),
-                    [{f"_{name}": value for name, value in row.items()} for row in known],
-                )
+        for table, rows in ((production, self.new_productions), (performance, self.new_performances)):
+            names = ("institution", *rows[0]._fields) if rows else ()
+            insert_rows(connection, table, names, [(self.institution, *row) for row in rows])
+        if self.changed_productions:
+            connection.execute(
+                _CHANGE_PRODUCTION,
+                [
+                    {
+                        "_institution": self.institution,
+                        "_ref": row.ref,
+                        "title": row.title,
+                        "genre": row.genre,
+                    }
+                    for row in self.changed_productions
+                ],
+            )
 
     def _write_new(self, connection: Connection, import_id: str) -> None:
         # ids only grow, on both databases, so the new lines are those above the highest seen now
-        before = connection.scalar(select(func.coalesce(func.max(ticket_line.c.id), 0)))
-        shared = {
-            "institution": self.institution,
-            "source": self.source,
-            "severed": 0,
-            "import_id": import_id,
-        }
-        names = Line._fields
-        rows = [dict(zip(names, line, strict=True), person=person, **shared) for line, person in self.new]
-        connection.execute(insert(ticket_line), rows)
-        mine = and_(ticket_line.c.id > before, ticket_line.c.import_id == import_id)
-        _append_events(connection, import_id, mine, ticket_line.c.status)
+        before = connection.scalar(_HIGHEST)
+        shared = (self.institution, self.source, 0, import_id)
+        insert_rows(
+            connection,
+            ticket_line,
+            (*Line._fields, "person", "institution", "source", "severed", "import_id"),
+            [(*line, person, *shared) for line, person in self.new],
+        )
+        told = {"_before": before, "_import": import_id}
+        connection.execute(_NEW_EVENTS, told)
         if any(line.attended_at for line, _ in self.new):
-            _append_events(
-                connection, import_id, and_(mine, ticket_line.c.attended_at.is_not(None)), literal("attended")
-            )
+            connection.execute(_NEW_ENTRIES, told)
 
     def _write_changed(self, connection: Connection, import_id: str) -> None:
         connection.execute(
-            update(ticket_line)
-            .where(_KEY)
-            .values({name: bindparam(f"new_{name}") for name in (*_CHANGED, "import_id")}),
+            _CHANGE_LINE,
             [
                 self._key(line.key)
                 | {f"new_{name}": getattr(line, name) for name in _CHANGED}
@@ -163,27 +198,14 @@ class TicketPlan:
                 for line, _ in self.changed
             ],
         )
-        line = ticket_line.c
-        told = select(
-            line.id, line.institution, bindparam("_event"), bindparam("_import"), line.gross, line.performance
-        ).where(_KEY)
         connection.execute(
-            insert(ticket_event).from_select(_EVENT, told),
+            _CHANGE_EVENT,
             [
                 self._key(changed.key) | {"_event": event, "_import": import_id}
                 for changed, events in self.changed
                 for event in events
             ],
         )
-
-
-_EVENT = ["line", "institution", "event", "import_id", "gross", "performance"]
-
-
-def _append_events(connection: Connection, import_id: str, which: Any, event: Any) -> None:
-    line = ticket_line.c
-    told = select(line.id, line.institution, event, literal(import_id), line.gross, line.performance)
-    connection.execute(insert(ticket_event).from_select(_EVENT, told.where(which).order_by(line.id)))
 
 
 def plan_tickets(
@@ -236,8 +258,8 @@ def plan_tickets(
         changed,
         linked,
         unchanged,
-        _fresh_productions(connection, institution, told.productions, foreseen),
-        _fresh_performances(connection, institution, told.performances, foreseen),
+        *_productions(connection, institution, told.productions, foreseen),
+        _performances(connection, institution, told.performances, foreseen),
     )
 
 
@@ -259,74 +281,83 @@ def stored_lines(
     connection: Connection, institution: PartyId, source: str, keys: Sequence[Key]
 ) -> dict[Key, Known]:
     """The stored lines of the orders that `keys` name."""
-    line = ticket_line.c
-    own = and_(line.institution == institution, line.source == source)
-    if connection.scalar(select(line.id).where(own).limit(1)) is None:
+    own = {"_institution": institution, "_source": source}
+    if connection.scalar(_ANY, own) is None:
         return {}
-    asked = select(
-        line.order_ref,
-        line.line_ref,
-        line.content,
-        line.status,
-        line.performance,
-        line.attended_at,
-        line.person,
-        line.severed,
-    ).where(own)
     found: dict[Key, Known] = {}
     for orders in _chunks(dict.fromkeys(order for order, _ in keys)):
-        for row in connection.execute(asked.where(line.order_ref.in_(orders))):
+        for row in connection.execute(_OF_ORDERS, {**own, "_orders": orders}):
             order, ref, content, status, shown, attended, person, severed = row
             found[order, ref] = Known(bytes(content), status, shown, attended, person, severed=bool(severed))
     return found
 
 
-def _fresh_productions(
+_OWN = and_(
+    ticket_line.c.institution == bindparam("_institution"), ticket_line.c.source == bindparam("_source")
+)
+_ANY = select(ticket_line.c.id).where(_OWN).limit(1)
+_OF_ORDERS = select(
+    ticket_line.c.order_ref,
+    ticket_line.c.line_ref,
+    ticket_line.c.content,
+    ticket_line.c.status,
+    ticket_line.c.performance,
+    ticket_line.c.attended_at,
+    ticket_line.c.person,
+    ticket_line.c.severed,
+).where(_OWN, ticket_line.c.order_ref.in_(bindparam("_orders", expanding=True)))
+
+
+def _productions(
     connection: Connection, institution: PartyId, told: Sequence[Production], foreseen: Foreseen
-) -> list[Production]:
-    refs = [one.ref for one in told]
+) -> tuple[list[Production], list[Production]]:
+    """Those that are new, and those whose title or genre changed."""
     stored = {
-        row.ref: Production(row.ref, row.title, row.genre)
-        for row in _stored_rows(connection, production, institution, refs)
+        ref: Production(ref, title, genre)
+        for _, ref, title, genre in _stored(connection, _PRODUCTIONS, institution, [one.ref for one in told])
     }
-    fresh = []
+    new, changed = [], []
     for one in told:
         known = foreseen.productions.get((institution, one.ref)) or stored.get(one.ref)
         # a file that does not know the genre takes none away
         wanted = one._replace(genre=known.genre) if known and one.genre == "unknown" else one
-        if wanted != known:
-            fresh.append(wanted)
+        if known is None:
+            new.append(wanted)
+        elif wanted != known:
+            changed.append(wanted)
         foreseen.productions[institution, one.ref] = wanted
-    return fresh
+    return new, changed
 
 
-def _fresh_performances(
+def _performances(
     connection: Connection, institution: PartyId, told: Sequence[Performance], foreseen: Foreseen
 ) -> list[Performance]:
+    """Those that are new. A reference holds production and start, so a known one never changes."""
     refs = [one.ref for one in told]
-    stored = {
-        row.ref: Performance(row.ref, row.production, row.starts_at, row.day, row.zone)
-        for row in _stored_rows(connection, performance, institution, refs)
-    }
-    fresh = []
-    for one in told:
-        if one != (foreseen.performances.get((institution, one.ref)) or stored.get(one.ref)):
-            fresh.append(one)
-        foreseen.performances[institution, one.ref] = one
-    return fresh
+    known = {row[1] for row in _stored(connection, _PERFORMANCES, institution, refs)}
+    new = [
+        one for one in told if one.ref not in known and (institution, one.ref) not in foreseen.performances
+    ]
+    foreseen.performances.update((institution, ref) for ref in refs)
+    return new
 
 
-def _stored_rows(
-    connection: Connection, table: Any, institution: PartyId, refs: Sequence[str]
+def _among(table: Table) -> Select[Any]:
+    return select(table).where(
+        table.c.institution == bindparam("_institution"),
+        table.c.ref.in_(bindparam("_refs", expanding=True)),
+    )
+
+
+_PRODUCTIONS = _among(production)
+_PERFORMANCES = _among(performance)
+
+
+def _stored(
+    connection: Connection, asked: Select[Any], institution: PartyId, refs: Sequence[str]
 ) -> Iterator[Any]:
     for some in _chunks(refs):
-        yield from connection.execute(
-            select(table).where(table.c.institution == institution, table.c.ref.in_(some))
-        )
-
-
-def _stored_refs(connection: Connection, table: Any, institution: PartyId, refs: Sequence[str]) -> set[str]:
-    return {row.ref for row in _stored_rows(connection, table, institution, refs)}
+        yield from connection.execute(asked, {"_institution": institution, "_refs": some})
 
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ import pandas as pd
 from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from consent_ledger.vocabulary import PartyId
-from insight.intake.delivery import Delivery, Fault, errors_of, faults_in, is_text
+from insight.intake.delivery import Delivery, Fault, checked, errors_of, faults_in, is_text
 from insight.intake.files import named
 from insight.intake.mapping import Mapping
 from insight.intake.reading import MOST_VISITS, Reading, read
@@ -85,40 +85,29 @@ def visits_from_frame(frame: pd.DataFrame) -> Delivery:
 
 
 def _checked(reading: Reading) -> Delivery:
-    columns, lines = reading.columns, reading.lines
-    found = [
-        *reading.faults,
-        *faults_in(
-            "place", columns["place"], "BAD_TEXT", lambda cell: isinstance(cell, str) and is_text(cell)
-        ),
-        *faults_in("day", columns["day"], "BAD_DAY", _is_day),
-        *faults_in("kind", columns["kind"], "BAD_VALUE", KINDS.__contains__),
-        *faults_in("number", columns["number"], "BAD_NUMBER", lambda number: 0 <= number <= MOST_VISITS),
-        *faults_in("revenue", columns["revenue"], "NEGATIVE_AMOUNT", lambda cents: cents >= 0),
-    ]
-    bad = {row for row, _, _ in found}
-    good = [row for row in range(len(lines)) if row not in bad]
-    return Delivery(
-        pd.DataFrame({name: [columns[name][row] for row in good] for name in COLUMNS}),
-        [lines[row] for row in good],
-        len(lines),
-        errors_of(found, lines, {}),
-        reading.remarks,
-        reading.used,
-        reading.ignored,
+    columns = reading.columns
+    return checked(
+        reading,
+        [
+            *faults_in("place", columns["place"], "BAD_TEXT", is_text),
+            *faults_in("day", columns["day"], "BAD_DAY", _is_day),
+            *faults_in("kind", columns["kind"], "BAD_VALUE", KINDS.__contains__),
+            *faults_in("number", columns["number"], "BAD_NUMBER", lambda number: 0 <= number <= MOST_VISITS),
+            *faults_in("revenue", columns["revenue"], "NEGATIVE_AMOUNT", lambda cents: cents >= 0),
+        ],
     )
 
 
-def _is_day(cell: object) -> bool:
+def _is_day(cell: str) -> bool:
     try:
-        return isinstance(cell, str) and date.fromisoformat(cell).isoformat() == cell
+        return date.fromisoformat(cell).isoformat() == cell
     except ValueError:
         return False
 
 
 def visit_counts(delivery: Delivery) -> VisitCounts:
     """The delivery's good rows, each key once; adds conflicts to the delivery's errors."""
-    rows = [Count(*row) for row in delivery.frame[list(COLUMNS)].itertuples(index=False, name=None)]
+    rows = [Count(*row) for row in zip(*(delivery.columns[name] for name in COLUMNS), strict=True)]
     first: dict[CountKey, int] = {}
     kept: list[Count] = []
     conflicts: list[Fault] = []
@@ -131,7 +120,7 @@ def visit_counts(delivery: Delivery) -> VisitCounts:
             duplicates += 1
         else:
             conflicts += [(earlier, "number", "CONFLICTING_ROWS"), (row, "number", "CONFLICTING_ROWS")]
-    delivery.errors += errors_of(conflicts, delivery.lines, {})
+    delivery.errors += errors_of(conflicts, delivery.lines, delivery.columns)
     delivery.errors.sort(key=lambda error: (error.line, error.field, error.code))
     numbers: Counter[str] = Counter()
     takings: Counter[str] = Counter()

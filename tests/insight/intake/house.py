@@ -26,6 +26,7 @@ from consent_ledger.question import intake_question
 from consent_ledger.vault import Vault
 from consent_ledger.vocabulary import PLATFORM, ClientId, PartyId, PartyKind
 from insight import tables
+from insight.intake import ticket
 from insight.intake.pipeline import Content, Intake
 from insight.intake.report import ImportReport
 
@@ -102,7 +103,7 @@ class House:
 
 def sha256(content: Content) -> str:
     if isinstance(content, pd.DataFrame):
-        return hashlib.sha256(content.to_csv().encode()).hexdigest()
+        return ticket.canonical_sha256(content)
     return hashlib.sha256(content if isinstance(content, bytes) else content.read_bytes()).hexdigest()
 
 
