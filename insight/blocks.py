@@ -8,7 +8,7 @@ of the policy hold over the past twelve months:
     n >= 6;   |U| >= 5;   max x <= T / 3;   sum(U) - (c + 1 largest of U) >= p * max(U)
 
 with U the organisations whose figure no reader knows, T the total, c = 2 and p = 1/4. An
-organisation whose figure is nil counts in none of these: that a house was closed is public.
+organisation whose figure is nil is in no U: that a house was closed is public.
 
 Blocks are disjoint, so that no two published totals can be subtracted, and a union of blocks is as
 safe as each of them: what a coalition of c readers cannot take from one block it cannot take from
@@ -48,6 +48,12 @@ What every block of a unit must be able to publish. Counters know visits; the mo
 published for those blocks in which every member reported it, and blocks are not formed for it.
 """
 
+MORE_AT_MOST: Final = 3
+"""
+How many organisations a block may take beyond what the rules of the year ask, where that lets it
+publish more single months: a larger block fits criteria less well, a coarser one answers less.
+"""
+
 MERGED_AT_MOST: Final = 3
 """
 How many blocks may be merged to take in one organisation that fits none of them. One house as
@@ -68,6 +74,8 @@ class Member:
     is_known: bool  # its figures are public, or a reader knows them through a grant
     visits: int = field(repr=False)
     revenue: int = field(repr=False)
+    spans: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    """Visits and revenue of the shorter spans that a block should be able to publish, if it can."""
 
     def figure(self, magnitude: str) -> int:
         return self.visits if magnitude == VISITS else self.revenue
@@ -122,14 +130,14 @@ def judge(figures: Iterable[tuple[int, bool]], policy: Policy) -> Rules:
 
     Exact: whole numbers and fractions, so the same on every machine.
     """
-    present = [(figure, known) for figure, known in figures if figure > 0]
-    unknown = [figure for figure, known in present if not known]
-    total = sum(figure for figure, _ in present)
-    largest = max((figure for figure, _ in present), default=0)
+    members = list(figures)
+    unknown = [figure for figure, known in members if figure > 0 and not known]
+    total = sum(figure for figure, _ in members)
+    largest = max((figure for figure, _ in members), default=0)
     largest_unknown = max(unknown, default=0)
     remainder = sum(unknown) - sum(heapq.nlargest(policy.coalition + 1, unknown))
     return Rules(
-        organisations=len(present) >= policy.organisations,
+        organisations=len(members) >= policy.organisations,
         unknown=len(unknown) >= policy.unknown,
         share=total > 0 and largest <= policy.share * total,
         remainder=total > 0 and remainder >= policy.p * largest_unknown,
@@ -274,8 +282,24 @@ class _Stratum:
         ordered = [seed] + [int(i) for i in nearest if i != seed]
         for size in range(self.policy.organisations, len(ordered) + 1):
             if self._lawful(ordered[:size]):
-                return ordered[:size]
+                sizes = range(size, min(size + MORE_AT_MOST, len(ordered)) + 1)
+                best = max(sizes, key=lambda many: (self._fine(ordered[:many]), -many))
+                return ordered[:best]
         return None
+
+    def _fine(self, group: Sequence[int]) -> int:
+        """In how many of the shorter spans the rules hold as well; -1 where the group is not lawful."""
+        if not self._lawful(group):
+            return -1
+        members = [self.members[i] for i in group]
+        required = [MAGNITUDES.index(magnitude) for magnitude in REQUIRED[members[0].unit]]
+        return sum(
+            all(
+                judge(((member.spans[span][number], member.is_known) for member in members), self.policy).hold
+                for number in required
+            )
+            for span in range(len(members[0].spans))
+        )
 
     def _is_nearer(self, groups: Sequence[Sequence[int]], seed: int, grown: Sequence[int]) -> bool:
         """

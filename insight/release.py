@@ -145,7 +145,7 @@ def compute(
             months,
             ((house, one.registered.organisation, one.registered.unit) for house, one in houses.items()),
         )
-        members = _members(houses, figures, granted, months_between(shifted(end, -RULE_MONTHS), end))
+        members = _members(houses, figures, granted, months_between(shifted(end, -RULE_MONTHS), end), period)
         parted = (
             partition(members, rules) if previous is None else kept(_before(previous, houses), members, rules)
         )
@@ -302,6 +302,7 @@ def _members(
     figures: Figures,
     granted: frozenset[PartyId],
     window: Sequence[Month],
+    period: Sequence[Month],
 ) -> list[Member]:
     """The organisations with any figure; one with several venues is described by its largest."""
     venues: dict[tuple[PartyId, str], list[Registered]] = {}
@@ -324,6 +325,7 @@ def _members(
                 or organisation in granted,
                 visits=sum(visits for visits, _ in months),
                 revenue=sum(revenue for _, revenue in months),
+                spans=tuple(own.get(month, (0, 0)) for month in period),
             )
         )
     return members

@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import insight.blocks
 from consent_ledger.vocabulary import PartyId
 from insight.blocks import COUNTS, Block, NoLawfulBlock, Partition, Rules, judge, kept, partition
 from insight.policies import UNNOISED_1, PolicyRefused, allowed
@@ -56,8 +57,8 @@ def test_what_two_readers_cannot_subtract_must_be_a_quarter_of_the_largest() -> 
 
 
 def test_a_house_that_was_closed_hides_nobody() -> None:
-    found = judge(unknown(20, 20, 20, 20, 20, 0), UNNOISED_1)
-    assert not found.organisations
+    assert judge(unknown(20, 20, 20, 20, 20, 0), UNNOISED_1).hold
+    assert not judge(unknown(20, 20, 20, 20, 0, 0, 0, 0), UNNOISED_1).unknown
 
 
 def test_an_empty_cell_is_never_safe() -> None:
@@ -121,6 +122,19 @@ def test_counters_that_are_silent_about_money_publish_visits_alone() -> None:
     counted = [member(n, 1000, unit=COUNTS, revenue=0 if n == 3 else 9000) for n in range(7)]
     (block,) = formed(partition(counted, UNNOISED_1)).blocks
     assert block.magnitudes == ("visits",)
+
+
+@pytest.mark.parametrize(("more", "is_fine"), [(0, False), (insight.blocks.MORE_AT_MOST, True)])
+def test_a_block_takes_a_few_more_where_that_lets_it_publish_a_month(
+    monkeypatch: pytest.MonkeyPatch, more: int, is_fine: bool
+) -> None:
+    monkeypatch.setattr(insight.blocks, "MORE_AT_MOST", more)
+    # the first two were closed in that month, so six houses of which they are two hide too few
+    houses = [member(n, 1000, spans=((0, 0) if n < 2 else (80, 80_000),)) for n in range(18)]
+    found = formed(partition(houses, UNNOISED_1))
+    (first,) = [block for block in found.blocks if "org-000" in block.members]
+    month = [(one.spans[0][0], False) for one in houses if one.organisation in first.members]
+    assert judge(month, UNNOISED_1).hold is is_fine
 
 
 def test_a_house_without_any_visit_is_in_no_block() -> None:

