@@ -37,7 +37,7 @@ SEED: Final = 20220901
 SOURCE: Final = "seed"
 """The source system of every invented line."""
 _APART: Final = timedelta(minutes=10)
-_EVERY_SEASON: Final[dict[Unit, int]] = {"tickets": 150, "counts": 14_000}
+_EVERY_SEASON: Final[dict[Unit, int]] = {"tickets": 150, "counts": 20_000}
 """Yearly visits from which a house brings its data in every season."""
 
 

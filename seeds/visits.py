@@ -24,7 +24,7 @@ VISIT_KINDS: Final = ("counter", "pass", "school", "free")
 _EPOCH: Final = date(1970, 1, 1)
 _MONTHS: Final = (70, 82, 80, 95, 108, 92, 128, 136, 88, 112, 88, 104)  # January to December, percent
 _WEEKDAYS: Final = (0, 9, 13, 11, 13, 26, 28)  # Monday first; a week is a hundred
-_DAILY_FROM: Final = 14_000  # yearly visits from which a house counts by the day
+_DAILY_FROM: Final = 20_000  # yearly visits from which a house counts by the day
 _SHARES: Final = (  # thousandths of the visits per kind: museums, others
     (430, 330, 90, 150),
     (520, 40, 160, 280),

@@ -39,6 +39,7 @@ class Ground:
     def close(self) -> None:
         self.house.ledger.close()
         self.house.engine.dispose()
+        self.house.releases.dispose()
         self.vault_engine.dispose()
         self.store.close()
 
@@ -63,7 +64,7 @@ def empty_ground(folder: Path) -> Ground:
     keeper = Vault.open(vault_engine, Keyring.open(folder / "keyring"))
     house = House(
         engine=engine,
-        releases=engine,
+        releases=open_engine(main, Login.RELEASE),
         ledger=ledger,
         vault=keeper,
         intake=Intake(engine=engine, ledger=ledger, vault=keeper, clock=clock),
