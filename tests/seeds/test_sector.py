@@ -40,9 +40,9 @@ def test_another_seed_gives_another_sector(small: Sector) -> None:
 
 
 def test_the_full_sector_is_made_in_seconds() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     sector()
-    assert time.perf_counter() - started < 6
+    assert time.process_time() - started < 6
 
 
 def test_the_full_sector_has_the_promised_size(full: Sector) -> None:
