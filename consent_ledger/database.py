@@ -301,19 +301,24 @@ def _refuse_loss(fsync: str, synchronous_commit: str) -> None:
 
 
 def _refuse_a_login_that_is_too_strong(connection: Connection, login: Login) -> None:
-    """A login that serves must not be able to undo the append-only ledger: no superuser, not its owner."""
+    """
+    A login that serves must not be able to undo the append-only ledger: no superuser, not its owner.
+
+    One that reads releases, or holds the vault, must not read the ledger and its register either.
+    """
     if login is Login.OWNER:
         return
-    strong = connection.scalar(
+    row = connection.execute(
         text(
-            "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"
-            " OR EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = 'public' AND c.relname = 'ledger_entry'"
-            " AND pg_has_role(current_user, c.relowner, 'MEMBER'))"
+            "SELECT r.rolsuper, coalesce(pg_has_role(r.oid, c.relowner, 'MEMBER'), false),"
+            " coalesce(has_table_privilege(r.oid, c.oid, 'SELECT'), false) FROM pg_roles r"
+            " LEFT JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public')"
+            " ON c.relname = 'ledger_entry' WHERE r.rolname = current_user"
         )
-    )
-    if strong:
+    ).one()
+    is_superuser, owns_the_ledger, reads_the_ledger = row
+    if is_superuser or owns_the_ledger or (reads_the_ledger and login is not Login.APP):
         raise DatabaseRefused(
             "LOGIN_TOO_STRONG",
-            f"The {login.value} login is superuser or owns the ledger; give it a login of its own.",
+            f"The {login.value} login may do more than it needs; give it a PostgreSQL role of its own.",
         )
