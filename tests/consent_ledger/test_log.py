@@ -18,7 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
 from consent_ledger import follower
@@ -477,6 +477,7 @@ def test_a_database_put_back_while_it_is_served_is_refused(place: Place, ledger:
         ledger.append(registered("house-b"))
     with pytest.raises(LedgerRefused):
         ledger.append(registered("house-c"))
+    assert rows(place) == 1, "nothing was written over the past that was signed"
 
 
 def test_another_past_under_the_same_key_is_refused(place: Place, ledger: Ledger, tmp_path: Path) -> None:
@@ -550,6 +551,7 @@ def test_a_database_without_ledger_is_refused(place: Place, tmp_path: Path) -> N
         "UPDATE ledger_entry SET leaf_hash = zeroblob(32) WHERE seq = 2",
         "DELETE FROM ledger_entry WHERE seq = 3",
         "DELETE FROM ledger_entry WHERE seq = 1",
+        f"INSERT INTO ledger_entry SELECT 4, {ACTOR}, 'beyond', {HASHED} WHERE seq = 1",
         "UPDATE ledger_head SET root = zeroblob(32)",
         "UPDATE ledger_head SET frontier = zeroblob(40)",
         "UPDATE ledger_head SET size = 3",
@@ -633,6 +635,96 @@ def test_other_databases_are_not_for_ledgers() -> None:
 
     with pytest.raises(ValueError, match="SQLite or PostgreSQL"):
         append_only_ddl("mysql")
+
+
+# On both databases
+
+
+@pytest.fixture
+def both(tmp_path: Path, engine: Engine) -> Iterator[Place]:
+    """A migrated database, once SQLite and once PostgreSQL, opened as the app."""
+    made = Place(tmp_path, engine)
+    yield made
+    made.close()
+
+
+def test_the_road_of_an_entry_on_both_databases(both: Place, owner_engine: Engine) -> None:
+    with writing(owner_engine) as connection:
+        connection.execute(text("CREATE TABLE rider (position INTEGER PRIMARY KEY, word TEXT UNIQUE)"))
+        if owner_engine.dialect.name == "postgresql":
+            connection.execute(text("GRANT ALL ON rider TO PUBLIC"))
+    ledger = both.create()
+    with reading(both.engine) as connection:
+        before = ledger.pin(connection)
+        done = ledger.append(registered("house-a"), rider=ride("one"))
+        assert ledger.pin(connection).root == before.root, "a transaction sees one moment"
+    verify_inclusion(leaf_hash(done.line), 1, 2, done.inclusion, done.root)
+    assert place_sees(both, ledger) == {"house-a"}
+    with pytest.raises(DBAPIError):
+        ledger.append(registered("house-b"), rider=ride("one"))
+    with pytest.raises(IllegalEntry):
+        ledger.append(closed("nobody"), rider=ride("two"))
+    with pytest.raises(IllegalEntry):
+        ledger.append_all([(registered("house-c"), ride("three")), (closed("nobody"), None)])
+    assert ledger.append(registered("house-a")).repeated
+    with pytest.raises(IdempotencyConflict):
+        ledger.append(registered("house-d", "register-house-a"))
+    assert ridden(both) == [(1, "one")]
+    many = ledger.append_all([(registered(f"many-{n}"), ride(f"many-{n}")) for n in range(50)])
+    assert [one.position for one in many] == list(range(2, 52))
+    other = both.open()
+    assert other.append(registered("house-e")).position == 52
+    assert ledger.append(registered("house-f")).position == 53
+    assert both.pin(other).root == both.pin(ledger).root
+    with reading(both.engine) as connection:
+        assert ledger.proof(connection, 5) == other.proof(connection, 5)
+
+
+def place_sees(place: Place, ledger: Ledger) -> set[str]:
+    return {str(party) for party in place.pin(ledger).state.parties}
+
+
+def test_threads_of_two_ledgers_leave_no_gap_on_both_databases(both: Place) -> None:
+    ledgers = [both.create(), both.open()]
+
+    def work(number: int) -> list[int]:
+        return [ledgers[number % 2].append(issued(f"key-{number}-{turn}")).position for turn in range(8)]
+
+    with ThreadPoolExecutor(6) as pool:
+        positions = sorted(position for own in pool.map(work, range(6)) for position in own)
+    assert positions == list(range(1, 49))
+    for one in ledgers:
+        one.close()
+    assert both.pin(both.open()).size == 49
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "UPDATE ledger_entry SET idem = 'x'",
+        "DELETE FROM ledger_entry",
+        "DELETE FROM ledger_head",
+        "UPDATE ledger_head SET size = 2",
+        f"INSERT INTO ledger_entry SELECT 7, {ACTOR}, 'gap', {HASHED}",
+    ],
+)
+def test_neither_owner_nor_app_rewrites_history_on_both_databases(
+    both: Place, owner_engine: Engine, attack: str
+) -> None:
+    ledger = both.create()
+    for engine in (owner_engine, both.engine):
+        with pytest.raises(DBAPIError), writing(engine) as connection:
+            connection.exec_driver_sql(attack)
+    assert ledger.append(registered("house-a")).position == 1
+
+
+def test_a_postgresql_ledger_is_not_truncated(both: Place, owner_engine: Engine) -> None:
+    ledger = both.create()
+    if both.engine.dialect.name == "postgresql":
+        for table in ("ledger_entry", "ledger_head", "ledger_entry, ledger_head CASCADE"):
+            with pytest.raises(DBAPIError, match="append-only"), writing(owner_engine) as connection:
+                connection.exec_driver_sql(f"TRUNCATE {table}")
+    assert both.pin(ledger).size == 1
 
 
 # kill -9
