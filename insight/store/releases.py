@@ -101,10 +101,10 @@ def latest(
     cells: dict[tuple[str, str], dict[Month, Cell]] = {}
     for row in rows:
         known = {block: name_of[inside] for block, inside in members[row.id].items() if inside in name_of}
-        period = months_between(month(row.period_start), month(row.period_end))
+        span = _Spans(months_between(month(row.period_start), month(row.period_end)))
         for found in _cells(connection, row.id):
             if found.block in known:
-                cell = Cell(CellKey(found.month), covered(found.month, period), found.value)
+                cell = Cell(CellKey(found.month), span[found.month], found.value)
                 own = cells.setdefault((known[found.block], found.metric), {})
                 own.update(dict.fromkeys(cell.months, cell))
     certificate = json.loads(newest.certificate)
@@ -121,6 +121,18 @@ def latest(
         units={block["block"]: block["unit"] for block in certificate["blocks"]},
         cells=cells,
     )
+
+
+class _Spans(dict[str, tuple[Month, ...]]):
+    """The months of one release that a cell's key covers; each key is worked out once."""
+
+    def __init__(self, period: Sequence[Month]) -> None:
+        super().__init__()
+        self._period = period
+
+    def __missing__(self, key: str) -> tuple[Month, ...]:
+        months = self[key] = covered(key, self._period)
+        return months
 
 
 def tables(
