@@ -32,7 +32,9 @@ from insight.intake.faults import Unreadable
 from insight.intake.moments import RepeatedHour
 from insight.intake.refusals import MappingRefused
 
-_NAME = re.compile(r"([a-z][a-z0-9-]{0,39})(?:@([1-9][0-9]{0,3}))?\Z")
+NAME = re.compile(r"([a-z][a-z0-9-]{0,39})(?:@([1-9][0-9]{0,3}))?")
+"""A mapping's name, or its label: `pretix-nl`, `pretix-nl@1`."""
+
 _FIX = "Choose one of the mappings that `cultuurinzicht ingest --help` names, or correct this one."
 
 TICKET_FIELDS = frozenset(ticket.SCHEMA)
@@ -102,7 +104,7 @@ def shipped() -> Words[str, Mapping]:
 
 def named(name: str, unit: str) -> Mapping:
     """The shipped mapping `name` or `name@version` for this unit; raises `MappingRefused`."""
-    told = _NAME.match(name)
+    told = NAME.fullmatch(name)
     mapping = shipped().get(told[1]) if told else None
     if told is None or mapping is None or (told[2] and int(told[2]) != mapping.version):
         known = ", ".join(one.label for one in shipped().values() if one.unit == unit)
@@ -118,7 +120,7 @@ def from_json(told: Any) -> Mapping:
     """A mapping from its JSON; raises `MappingRefused` for anything that is not one."""
     _only(told, {"name", "version", "unit", "description", "zone", "decimal", "fields"})
     name, version, unit = told.get("name"), told.get("version"), told.get("unit")
-    if not isinstance(name, str) or "@" in name or not _NAME.match(name):
+    if not isinstance(name, str) or "@" in name or not NAME.fullmatch(name):
         raise _bad("its name is not of the form `pretix-nl`")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise _bad("its version is not a number from 1")

@@ -19,14 +19,14 @@ No identifier, name or full postcode passes beyond step 2: not into rows, report
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Row, insert, select
+from sqlalchemy import Connection, Engine
 
 from consent_ledger.clock import Clock
 from consent_ledger.database import reading
@@ -36,9 +36,11 @@ from consent_ledger.permit import Permit, Write
 from consent_ledger.question import Subject
 from consent_ledger.vault import Vault
 from consent_ledger.vocabulary import PartyId, PersonRef, Position
+from insight.intake import imports
 from insight.intake import mapping as mappings
 from insight.intake.delivery import Delivery, tickets_from_file, tickets_from_frame
 from insight.intake.faults import REMARKS
+from insight.intake.imports import key_conflict
 from insight.intake.lines import TicketLines, ticket_lines
 from insight.intake.refusals import IntakeRefused
 from insight.intake.report import ImportRefused, ImportReport, rejected_lines, warned
@@ -51,12 +53,14 @@ from insight.intake.visits import (
     visits_from_file,
     visits_from_frame,
 )
-from insight.tables import data_import
 
 Content: TypeAlias = "pd.DataFrame | bytes | Path"
 """A canonical frame, or a file as it came: its bytes, or where it lies."""
 
 _ATTEMPTS = 8
+_SOURCE = re.compile(r"[a-z0-9-]{2,40}")
+_IDEM = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,7 @@ class Intake:
         reports = self._earlier(unit, consignments)
         fresh = [at for at, report in enumerate(reports) if report is None]
         if len({(consignments[at].permit.controller, consignments[at].idem) for at in fresh}) < len(fresh):
-            raise _conflict()
+            raise key_conflict()
         prepared = [prepare(consignments[at]) for at in fresh]
         if prepared:
             try:
@@ -184,7 +188,7 @@ class Intake:
                 # another process was first with this key: with the same file its report is the answer
                 reports = self._earlier(unit, consignments)
                 if any(report is None for report in reports):
-                    raise _conflict() from None
+                    raise key_conflict() from None
                 stored = []
             for at, report in zip(fresh, stored, strict=False):
                 reports[at] = report
@@ -193,7 +197,17 @@ class Intake:
     def _earlier(self, unit: str, consignments: Sequence[Consignment]) -> list[ImportReport | None]:
         """The first report of each key that was used before."""
         with reading(self._engine) as connection:
-            return [_first_report(connection, unit, one) for one in consignments]
+            return [
+                imports.first_report(
+                    connection,
+                    one.permit.controller,
+                    one.idem,
+                    unit=unit,
+                    source=one.source,
+                    file_sha256=one.file_sha256,
+                )
+                for one in consignments
+            ]
 
     # preparing
 
@@ -275,7 +289,6 @@ class Intake:
     def _entry(
         self, one: _Prepared, report: ImportReport, plan: Plan, basis: str | None
     ) -> tuple[Draft, Rider]:
-        told = report.canonical()
         draft = Draft(
             type=EntryType.IMPORT_ACCEPTED,
             actor=one.actor,
@@ -286,7 +299,7 @@ class Intake:
                 "unit": report.unit,
                 "source": report.source,
                 "file_sha256": report.file_sha256,
-                "report_sha256": hashlib.sha256(told).hexdigest(),
+                "report_sha256": report.sha256(),
                 "received": report.received,
                 "created": report.created,
                 "updated": report.updated,
@@ -297,23 +310,11 @@ class Intake:
 
         def ride(connection: Connection, position: Position) -> None:
             """In the entry's transaction: rows and entry become durable together."""
-            if _latest(connection, one.institution) != basis or not plan.write(connection, report.import_id):
+            if imports.latest(connection, one.institution) != basis:
                 raise Outdated
-            connection.execute(
-                insert(data_import),
-                {
-                    "id": report.import_id,
-                    "institution": report.institution,
-                    "unit": report.unit,
-                    "source": report.source,
-                    "mapping": report.mapping,
-                    "file_sha256": report.file_sha256,
-                    "idem": one.idem,
-                    "position": position,
-                    "received_at": received_at,
-                    "report": told.decode(),
-                },
-            )
+            if not plan.write(connection, report.import_id):
+                raise Outdated
+            imports.keep(connection, report, idem=one.idem, position=position, at=received_at)
 
         return draft, ride
 
@@ -325,7 +326,7 @@ def _plans(
     transaction = _Transaction()
     for one in prepared:
         if one.institution not in transaction.latest:
-            transaction.latest[one.institution] = _latest(connection, one.institution)
+            transaction.latest[one.institution] = imports.latest(connection, one.institution)
         basis = transaction.latest[one.institution]
         plan = one.plan(connection, transaction)
         report = replace(
@@ -339,48 +340,21 @@ def _plans(
         yield one, report, plan, basis
 
 
-def _latest(connection: Connection, institution: PartyId) -> str | None:
-    """The institution's last import: what a plan rests on."""
-    told: str | None = connection.scalar(
-        select(data_import.c.id)
-        .where(data_import.c.institution == institution)
-        .order_by(data_import.c.position.desc())
-        .limit(1)
-    )
-    return told
-
-
 def _may_enter(one: Consignment) -> None:
     if one.permit.subject is not Subject.INTAKE:
         raise IntakeRefused(
             "WRONG_PERMIT", "This permit is not one to bring in data.", "Ask for a permit for intake."
         )
-
-
-def _first_report(connection: Connection, unit: str, one: Consignment) -> ImportReport | None:
-    row = connection.execute(
-        select(data_import).where(
-            data_import.c.institution == one.permit.controller, data_import.c.idem == one.idem
-        )
-    ).one_or_none()
-    if row is None:
-        return None
-    if (row.unit, row.source, row.file_sha256) != (unit, one.source, one.file_sha256):
-        raise _conflict()
-    return stored_report(row, repeated=True)
-
-
-def stored_report(row: Row[tuple[object, ...]], *, repeated: bool = False) -> ImportReport:
-    """The report of a row of `data_import`."""
-    return ImportReport.from_json(json.loads(row.report), position=Position(row.position), repeated=repeated)
-
-
-def _conflict() -> IntakeRefused:
-    return IntakeRefused(
-        "IDEMPOTENCY_CONFLICT",
-        "This key was used before, for another file or source.",
-        "Use a new key for a new file; use the same key only to repeat the same delivery.",
-    )
+    for name, told, form in (
+        ("source", one.source, _SOURCE),
+        ("idempotency key", one.idem, _IDEM),
+        ("hash of the file", one.file_sha256, _SHA256),
+        ("mapping", one.mapping, mappings.NAME),
+    ):
+        if form.fullmatch(told) is None:
+            raise IntakeRefused(
+                "BAD_ARGUMENT", f"The {name} is not of the form {form.pattern}.", f"Give another {name}."
+            )
 
 
 def _bytes(one: Consignment) -> bytes:

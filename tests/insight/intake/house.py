@@ -71,7 +71,8 @@ class House:
     def _bring(self, unit: str, content: Content, told: dict[str, Any]) -> ImportReport:
         controller = told.pop("controller", HOUSE)
         told.setdefault("idem", "first")
-        told.setdefault("file_sha256", sha256(content))
+        if "file_sha256" not in told:
+            told["file_sha256"] = sha256(content)
         with self.permit(controller) as permit:
             report: ImportReport = getattr(self.intake, unit)(permit, content, actor=ACTOR, **told)
             return report
