@@ -136,12 +136,16 @@ def register_party(new: Party, *, actor: Actor, idem: str | None = None) -> tupl
             raise PartyRefused("PARTY_ID", "a party's id has 2 to 40 small letters, digits or hyphens")
     if new.kind is PartyKind.PLATFORM:
         raise PartyRefused("PARTY_KIND", "the platform is not a party that can be registered")
-    texts = (new.name, new.discipline, new.province, new.municipality, new.region)
-    if not new.name.strip() or any(len(text) > 200 or not text.isprintable() for text in texts if text):
-        raise PartyRefused("PARTY_NAME", "names of a party have 1 to 200 printable characters")
+    bounded = ((new.name, 200), (new.municipality, 80)) + tuple(
+        (text, 40) for text in (new.discipline, new.province, new.region)
+    )
+    if not new.name.strip() or any(
+        len(text) > most or not text.isprintable() for text, most in bounded if text is not None
+    ):
+        raise PartyRefused("PARTY_NAME", "a name of a party is too long, empty, or not printable")
     if new.unit not in UNITS:
         raise PartyRefused("PARTY_UNIT", f"visits are counted by {' or '.join(UNITS)}")
-    if new.band is not None and new.band < 0:
+    if new.band is not None and not 0 <= new.band < 2**31:
         raise PartyRefused("PARTY_BAND", "a declared band is a whole number from 0")
     try:
         ZoneInfo(new.zone)

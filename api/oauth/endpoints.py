@@ -77,7 +77,7 @@ class FormEndpoint:
             return await self._hashing(received)
         except (DatabaseRefused, OperationalError, SigningKeyRefused):
             log.exception("oauth.unavailable")
-            return _busy()
+            return busy()
 
     async def _hashing(self, received: Received) -> Response:
         """The answer, with as many hashes on the way as it takes: none for a secret known to hold."""
@@ -87,11 +87,11 @@ class FormEndpoint:
                 return await to_thread.run_sync(self._once, received, verdict, limiter=self._pools.answers)
             except HashNeeded as needed:
                 if self._pools.is_full:
-                    return _busy()
+                    return busy()
                 verdict = await to_thread.run_sync(
                     self._verdict, needed.stored, needed.presented, limiter=self._pools.hashes
                 )
-        return _busy()
+        return busy()
 
     def _once(self, received: Received, verdict: tuple[str, bool] | None) -> Response:
         with reading(self._engine) as connection:
@@ -120,7 +120,8 @@ def _error(status: int, error: str, description: str) -> Response:
     return JSONResponse({"error": error, "error_description": description}, status, NO_STORE)
 
 
-def _busy() -> Response:
+def busy() -> Response:
+    """503: nothing is wrong with the request, and asking again in a moment may be answered."""
     response = _error(503, "temporarily_unavailable", "The server is busy; try again in a moment.")
     response.headers["Retry-After"] = "1"
     return response

@@ -38,7 +38,7 @@ def checked_issuer(issuer: str) -> str:
         raise OAuthSettingsRefused(
             "ISSUER", "The issuer must be an https address, or http on a loopback address."
         )
-    if parts.path or parts.query or parts.fragment or issuer != f"{parts.scheme}://{parts.netloc}":
+    if issuer != f"{parts.scheme}://{parts.netloc}":
         raise OAuthSettingsRefused(
             "ISSUER", "The issuer must be scheme and host alone, without a final slash."
         )

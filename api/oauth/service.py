@@ -6,19 +6,20 @@ from typing import Any
 
 from anyio import to_thread
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api.oauth import metadata
-from api.oauth.endpoints import FormEndpoint, Pools
+from api.oauth.endpoints import FormEndpoint, Pools, busy
 from api.oauth.keys import JWKS_SECONDS, SigningKeys, ensure_active
 from api.oauth.secrets import Secrets
 from api.oauth.server import CultuurAuthorizationServer
 from api.oauth.tokens import TokenRefused, Tokens
 from consent_ledger.caller import Caller
 from consent_ledger.clock import Clock
-from consent_ledger.database import reading
+from consent_ledger.database import DatabaseRefused, reading
 from consent_ledger.keyring import Keyring
 from consent_ledger.parties import CredentialRefused, admit
 from consent_ledger.reasons import Text
@@ -115,7 +116,10 @@ class OAuth:
             with reading(self._engine) as connection:
                 return self._keys.published(connection, self._clock())
 
-        return JSONResponse({"keys": await to_thread.run_sync(published)}, headers=_PUBLIC)
+        try:
+            return JSONResponse({"keys": await to_thread.run_sync(published)}, headers=_PUBLIC)
+        except (DatabaseRefused, OperationalError):
+            return busy()
 
 
 def _document(content: dict[str, object]) -> Any:

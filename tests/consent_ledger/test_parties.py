@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, func, insert, select
 
-from consent_ledger import clients, log, parties
+from consent_ledger import clients, parties
 from consent_ledger.checkpoint import CheckpointStore, Signer
 from consent_ledger.clients import (
     ClientRefused,
@@ -22,7 +22,7 @@ from consent_ledger.clients import (
     secret_id,
 )
 from consent_ledger.clock import SimulatedClock
-from consent_ledger.database import Login, open_engine, reading, writing
+from consent_ledger.database import reading, writing
 from consent_ledger.entry import Actor, Draft
 from consent_ledger.log import Ledger, Rider
 from consent_ledger.parties import (
@@ -65,21 +65,6 @@ THEATRE = Party(
     sandbox=True,
     invented=True,
 )
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'house.db'}"
-    owner = open_engine(url, Login.OWNER)
-    with writing(owner) as connection:
-        log.metadata.create_all(connection)
-        parties.metadata.create_all(connection)
-        for statement in log.append_only_ddl("sqlite"):
-            connection.exec_driver_sql(statement)
-    owner.dispose()
-    app = open_engine(url, Login.APP)
-    yield app
-    app.dispose()
 
 
 @pytest.fixture
@@ -176,7 +161,10 @@ def test_parties_come_in_pages_in_the_order_of_their_ids(engine: Engine, ledger:
         ({"kind": PartyKind.PLATFORM}, "PARTY_KIND"),
         ({"name": " "}, "PARTY_NAME"),
         ({"name": "a\x00b"}, "PARTY_NAME"),
-        ({"municipality": "x" * 201}, "PARTY_NAME"),
+        ({"name": "x" * 201}, "PARTY_NAME"),
+        ({"municipality": "x" * 81}, "PARTY_NAME"),
+        ({"region": "x" * 41}, "PARTY_NAME"),
+        ({"band": 2**31}, "PARTY_BAND"),
         ({"unit": "euros"}, "PARTY_UNIT"),
         ({"band": -1}, "PARTY_BAND"),
         ({"zone": "Europe/Atlantis"}, "PARTY_ZONE"),

@@ -8,16 +8,21 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from api.oauth.keys import SigningKeyRefused, SigningKeys, ensure_active, rotate
 from consent_ledger.clock import SimulatedClock
-from consent_ledger.database import Login, open_engine, reading, writing
+from consent_ledger.database import reading, writing
 from consent_ledger.keyring import Keyring
 from consent_ledger.register import signing_key
 from consent_ledger.signing import KeyState, signing_keys
 from tests.api.oauth.stage import House
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 def states(house: House) -> list[str]:
@@ -31,15 +36,13 @@ def test_a_second_start_keeps_the_keys_of_the_first(house: House) -> None:
     assert states(house) == ["active", "pending"]
 
 
-def test_first_starts_at_once_end_with_one_active_key(house: House, tmp_path: Path) -> None:
-    owner = open_engine(f"sqlite:///{tmp_path / 'house' / 'house.db'}", Login.OWNER)
-    with writing(owner) as connection:
-        connection.execute(delete(signing_key))
-    owner.dispose()
+def test_first_starts_at_once_end_with_one_active_key(house: House) -> None:
+    with writing(house.engine) as connection:  # as before the first start
+        connection.execute(update(signing_key).values(state=KeyState.WITHDRAWN.value))
     with ThreadPoolExecutor(8) as pool:
         kids = set(pool.map(lambda _: ensure_active(house.engine, house.keyring, house.clock), range(8)))
     assert len(kids) == 1
-    assert states(house) == ["active", "pending"]
+    assert states(house) == ["active", "pending", "withdrawn", "withdrawn"]
 
 
 def test_the_table_itself_refuses_a_second_active_key(house: House) -> None:

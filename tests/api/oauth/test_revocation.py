@@ -16,6 +16,11 @@ from tests.api.oauth.test_bearer import fetch
 from tests.api.oauth.test_token import basic, refused
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def opens(http: TestClient, token: str) -> bool:
     return http.get("/graphql", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 

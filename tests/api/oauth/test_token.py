@@ -19,7 +19,7 @@ from api.oauth import secrets as oauth_secrets
 from api.oauth.service import OAuth
 from consent_ledger.clients import add_secret, expire_secret, secret_id
 from consent_ledger.clock import SimulatedClock
-from consent_ledger.database import reading, writing
+from consent_ledger.database import DatabaseRefused, reading, writing
 from consent_ledger.register import client_secret
 from consent_ledger.vocabulary import ClientId, Scope
 from tests.api.oauth.stage import AUDIENCE, CEILING, ISSUER, House
@@ -142,6 +142,32 @@ def test_two_methods_in_one_request_are_refused(http: TestClient, house: House) 
         refused(http.post("/oauth/token", data=GRANT | more, headers=headers), 400, "invalid_request")
     same = GRANT | {"client_id": "vrijenoot-app"}
     assert http.post("/oauth/token", data=same, headers=headers).status_code == 200
+
+
+def test_a_secret_and_an_assertion_together_are_two_methods(http: TestClient, house: House) -> None:
+    secret = house.client("kade-post", "de-kade", auth_method="client_secret_post")
+    form = GRANT | {"client_id": "kade-post", "client_secret": secret}
+    assert http.post("/oauth/token", data=form).status_code == 200
+    for name in ("client_assertion", "client_assertion_type"):
+        refused(http.post("/oauth/token", data=form | {name: "x"}), 400, "invalid_request")
+
+
+def test_a_secret_longer_than_any_of_ours_costs_no_hash(
+    http: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashes: list[str] = []
+    monkeypatch.setattr(oauth_secrets.Secrets, "verify", lambda *asked: hashes.append(asked[1]))
+    for client, secret, cost in (
+        ("vrijenoot-app", "x" * 256, 1),
+        ("vrijenoot-app", "x" * 257, 0),
+        ("vrijenoot-app", "é" * 129, 0),
+        ("a" * 64, "x", 1),
+        ("a" * 65, "x", 0),
+    ):
+        hashes.clear()
+        answer = http.post("/oauth/token", data=GRANT, headers=basic(client, secret))
+        refused(answer, 401, "invalid_client")
+        assert len(hashes) == cost
 
 
 def test_a_form_encoded_basic_header_reads_the_same(http: TestClient, house: House) -> None:
@@ -384,3 +410,16 @@ def test_write_never_implies_read(http: TestClient, house: House) -> None:
     headers = basic("writer", secret)
     asked = GRANT | {"scope": "imports:read"}
     refused(http.post("/oauth/token", data=asked, headers=headers), 400, "invalid_scope")
+
+
+def test_a_database_that_is_gone_is_a_503_and_never_a_500(
+    http: TestClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_: object) -> None:
+        raise DatabaseRefused("DATABASE_UNREACHABLE", "The database cannot be reached.")
+
+    monkeypatch.setattr("api.oauth.endpoints.reading", gone)
+    monkeypatch.setattr("api.oauth.service.reading", gone)
+    for answer in (ask(http, house), http.get("/oauth/jwks.json")):
+        refused(answer, 503, "temporarily_unavailable")
+        assert answer.headers["retry-after"] == "1"
