@@ -136,9 +136,8 @@ def register_party(new: Party, *, actor: Actor, idem: str | None = None) -> tupl
             raise PartyRefused("PARTY_ID", "a party's id has 2 to 40 small letters, digits or hyphens")
     if new.kind is PartyKind.PLATFORM:
         raise PartyRefused("PARTY_KIND", "the platform is not a party that can be registered")
-    bounded = ((new.name, 200), (new.municipality, 80)) + tuple(
-        (text, 40) for text in (new.discipline, new.province, new.region)
-    )
+    short = (new.discipline, new.province, new.region)
+    bounded = [(new.name, 200), (new.municipality, 80), *((text, 40) for text in short)]
     if not new.name.strip() or any(
         len(text) > most or not text.isprintable() for text, most in bounded if text is not None
     ):
