@@ -218,3 +218,7 @@ def _settings(_: argparse.Namespace) -> int:
 
 def _progress(line: str) -> None:
     print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

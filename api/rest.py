@@ -46,6 +46,7 @@ def routes(parts: Assembled) -> list[Route]:
 
     return [
         Route("/ledger/checkpoint", rest.checkpoint),
+        Route("/ledger/key", rest.key),
         Route("/ledger/proof/{position:int}", rest.proof),
         Route("/ledger/export.jsonl", rest.export_lines),
         Route("/ledger/export.zip", rest.export_zip),
@@ -68,6 +69,10 @@ class _Rest:
                 return self._house.ledger.checkpoint(connection)
 
         return await self._said(lambda _: PlainTextResponse(read(), headers=_NO_STORE))
+
+    async def key(self, _: Request) -> Response:
+        """The key that checks the checkpoints; compare it with one from elsewhere."""
+        return PlainTextResponse(f"{self._house.ledger.verifier_key}\n", headers=_NO_STORE)
 
     async def proof(self, request: Request) -> Response:
         """The C2SP tlog-proof of one entry."""

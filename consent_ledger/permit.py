@@ -325,13 +325,11 @@ def _sold_from(case: Case) -> date | None:
 
 
 def _productions(question: Question[ActT], agreement: Agreement | None) -> frozenset[ProductionRef] | None:
-    if agreement is None or agreement.productions is None:
-        return question.productions
-    return (
-        agreement.productions
-        if question.productions is None
-        else question.productions & agreement.productions
-    )
+    """
+    Under an agreement its own productions, whichever of them were asked: what is narrowed further is
+    counted as a part of them, so that who came for the first time is judged by all that is shared.
+    """
+    return question.productions if agreement is None else agreement.productions
 
 
 def _period(question: Question[ActT], agreement: Agreement | None) -> Period | None:

@@ -81,9 +81,7 @@ ticket_line = Table(
     UniqueConstraint("institution", "source", "order_ref", "line_ref"),
     CheckConstraint("status in ('reserved','sold','cancelled','refunded','expired')", name="status"),
     CheckConstraint("gross >= 0", name="gross"),
-    ForeignKeyConstraint(
-        ["institution", "performance"], ["performance.institution", "performance.ref"]
-    ),
+    ForeignKeyConstraint(["institution", "performance"], ["performance.institution", "performance.ref"]),
     Index(None, "institution", "production", "day"),
     Index(None, "institution", "person"),
 )
@@ -95,7 +93,9 @@ ticket_event = Table(
     Column("id", Integer, primary_key=True),
     Column("line", Integer, nullable=False),
     Column("institution", Text, nullable=False),
-    Column("event", Text, nullable=False),  # sold cancelled refunded moved attended reserved expired corrected
+    Column(
+        "event", Text, nullable=False
+    ),  # sold cancelled refunded moved attended reserved expired corrected
     Column("import_id", Text, nullable=False),
     Column("gross", Integer, nullable=False),
     Column("performance", Text, nullable=False),
@@ -166,7 +166,7 @@ release_cell = Table(
     metadata,
     Column("release", Text, nullable=False),
     Column("block", Text, nullable=False),
-    Column("month", Text, nullable=False),  # YYYY-MM
+    Column("month", Text, nullable=False),  # YYYY-MM, or the YYYY-Qn, YYYY-Hn or YYYY it was folded into
     Column("metric", Text, nullable=False),  # visits revenue
     Column("value", Integer, nullable=False),  # visits, or cents
     PrimaryKeyConstraint("release", "block", "month", "metric"),

@@ -34,12 +34,12 @@ def audience(ask: Inquiry, asked: AudienceAsked) -> ReleasedAudience | Refusal:
     Every field group asks for its own permit, so that what is refused is never read. A refusal of the
     whole comes when the audience's base is refused, or the criteria read a group that is.
     """
-    base = ask.ask(_question(asked, asked.criteria.groups))
+    base = ask.ask(_question(ask, asked, asked.criteria.groups))
     if isinstance(base, Refusal):
         return base
     figures: dict[str, Released] = {}
     for group, names in _by_group(asked.figures):
-        permit = ask.ask(_question(asked, asked.criteria.groups | {group}))
+        permit = ask.ask(_question(ask, asked, asked.criteria.groups | {group}))
         if isinstance(permit, Refusal):
             today = ask.house.today()
             figures |= {name: Withheld(permit.reason, definition_of(name), today) for name in names}
@@ -50,12 +50,17 @@ def audience(ask: Inquiry, asked: AudienceAsked) -> ReleasedAudience | Refusal:
     )
 
 
-def _question(asked: AudienceAsked, groups: frozenset[FieldGroup]) -> Question[Read]:
+def _question(ask: Inquiry, asked: AudienceAsked, groups: frozenset[FieldGroup]) -> Question[Read]:
+    """
+    The productions choose among agreements; the own house's permit is for all of them, because
+    who came for the first time, and who belongs to which segment, is judged by the whole house.
+    """
+    is_own = asked.controller == ask.caller.party
     return audience_question(
         asked.controller,
         asked.purpose,
         groups,
-        productions=asked.criteria.productions,
+        productions=None if is_own else asked.criteria.productions,
         period=asked.period,
     )
 
