@@ -155,7 +155,8 @@ class _Rest:
                 Code.UNAUTHENTICATED, refused.sentence.en, "Ask the token endpoint for a token."
             )
         except _Refused as refused:
-            problem = refused.problem
+            body = refused.problem.rest(request_id=request_id, ledger_position=None) | {"status": 403}
+            return JSONResponse(body, 403, headers, "application/problem+json")
         except NotRecorded as refused:
             problem = problem_of(refused)
             body = problem.rest(request_id=request_id, ledger_position=None) | {"status": 404}
