@@ -232,10 +232,13 @@ class Vault:
         query = _payload_rows.order_by(
             vault_payload.c.controller, vault_payload.c.person, vault_payload.c.under
         )
-        with reading(self._engine) as connection:
-            held: tuple[str, str] | None = None
-            evidence = b""
-            for row in connection.execution_options(yield_per=1000).execute(query):
+        held: tuple[str, str] | None = None
+        evidence = b""
+        with (
+            reading(self._engine) as connection,
+            connection.execution_options(yield_per=1000).execute(query) as result,
+        ):
+            for row in result:
                 if held != (row.controller, row.person):
                     held, evidence = (row.controller, row.person), self._key_of(row)
                 yield self._opened(row, evidence)
