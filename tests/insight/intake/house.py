@@ -14,7 +14,6 @@ import pandas as pd
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, text
 
-from consent_ledger import ledger_tables, register, standing, vault
 from consent_ledger.checkpoint import CheckpointStore, Signer
 from consent_ledger.database import Login, open_engine, reading, writing
 from consent_ledger.entry import Actor
@@ -44,9 +43,8 @@ def clock() -> datetime:
 
 @dataclass(slots=True)
 class House:
-    """A running house. `folder` holds all that survives the process."""
+    """A running house."""
 
-    folder: Path
     engine: Engine
     vault_engine: Engine
     store: CheckpointStore
@@ -108,43 +106,29 @@ def sha256(content: Content) -> str:
     return hashlib.sha256(content if isinstance(content, bytes) else content.read_bytes()).hexdigest()
 
 
-def open_house(folder: Path, url: str | None = None, vault_url: str | None = None) -> House:
-    """Open the house in `folder`; it is made, with two institutions, when there is none yet."""
-    main = url or f"sqlite:///{folder / 'main.db'}"
-    login = Login.OWNER if url else Login.APP  # the grants of PostgreSQL logins have tests of their own
-    is_new = not (folder / "signer.key").exists()
+def open_house(folder: Path, app_url: str, vault_url: str) -> House:
+    """
+    Open the house on these migrated databases; it is begun, with two institutions, when it is new.
+
+    `folder` keeps what lies beside the databases: the signing key, the last checkpoint, the keyring.
+    """
+    secret = folder / "signer.key"
+    is_new = not secret.exists()
     if is_new:
-        _make(folder, main, vault_url)
-    key = Ed25519PrivateKey.from_private_bytes((folder / "signer.key").read_bytes())
-    engine = open_engine(main, login)
-    vault_engine = open_engine(vault_url or f"sqlite:///{folder / 'vault.db'}", Login.VAULT)
+        secret.write_bytes(Ed25519PrivateKey.generate().private_bytes_raw())
+    signer = Signer("test.example/ledger", Ed25519PrivateKey.from_private_bytes(secret.read_bytes()))
+    engine, vault_engine = open_engine(app_url, Login.APP), open_engine(vault_url, Login.VAULT)
     store = CheckpointStore(folder / "checkpoint.db")
-    signer = Signer("test.example/ledger", key)
     ledger = (
         Ledger.create(engine, store, signer, clock=clock, sandbox=True)
         if is_new
         else Ledger.open(engine, store, signer, clock=clock)
     )
-    keeper = Vault.open(vault_engine, Keyring.open(folder / "keyring"))
-    intake = Intake(engine=engine, ledger=ledger, vault=keeper, clock=clock)
+    vault = Vault.open(vault_engine, Keyring.open(folder / "keyring"))
     if is_new:
         for party in (HOUSE, NEIGHBOUR):
             ledger.append_all(
                 [register_party(Party(party, PartyKind.INSTITUTION, "Een huis", party), actor=ACTOR)]
             )
-    return House(folder, engine, vault_engine, store, ledger, keeper, intake)
-
-
-def _make(folder: Path, url: str, vault_url: str | None) -> None:
-    owner = open_engine(url, Login.OWNER)
-    with writing(owner) as connection:
-        for metadata in (ledger_tables.metadata, register.metadata, standing.metadata, tables.metadata):
-            metadata.create_all(connection)
-        for statement in ledger_tables.append_only_ddl(connection.dialect.name):
-            connection.exec_driver_sql(statement)
-    owner.dispose()
-    keeper = open_engine(vault_url or f"sqlite:///{folder / 'vault.db'}", Login.VAULT)
-    with writing(keeper) as connection:
-        vault.metadata.create_all(connection)
-    keeper.dispose()
-    (folder / "signer.key").write_bytes(Ed25519PrivateKey.generate().private_bytes_raw())
+    intake = Intake(engine=engine, ledger=ledger, vault=vault, clock=clock)
+    return House(engine, vault_engine, store, ledger, vault, intake)

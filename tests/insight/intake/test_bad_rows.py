@@ -8,6 +8,9 @@ from insight.intake.faults import FAULTS, REMARKS
 from insight.intake.report import ImportRefused, ImportReport
 from tests.insight.intake.house import House
 
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""Nothing of these reaches a database, so one kind is enough."""
+
 HEADER = (
     "order_ref,line_ref,production_title,starts_at,zone,ordered_at,kind,status,price_type,gross,currency,"
     "pc4,country,attended_at,identifier"
