@@ -65,8 +65,9 @@ def decide(server: Server, act: str, purpose: str, key: str) -> int:
 
 
 def test_one_season_in_one_permitted_answer_out_and_an_auditor_who_can_check_it(
-    server: Server, tmp_path: Path
+    either_server: Server, tmp_path: Path
 ) -> None:
+    server = either_server
     # A theatre asks one query and gets audiences, segments and a benchmark.
     queries = server.access["queries"]
     asked = queries["season"]
