@@ -16,7 +16,7 @@ from migrations.run import migrate
 
 ROLES = ("ci_owner", "ci_app", "ci_release", "ci_vault")
 _TEMPLATE = "ci_template"
-_KEPT = 25  # dropped databases wait for each other: each drop makes the server write everything out
+_KEPT = 150  # about a gigabyte; each drop makes the server write everything out, so they wait for each other
 
 
 class PostgreSQL:
