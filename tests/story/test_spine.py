@@ -137,7 +137,7 @@ def test_one_season_in_one_permitted_answer_out_and_an_auditor_who_can_check_it(
     tree = InmemoryTree(algorithm="sha256")
     for line in lines:
         tree.append_entry(line)
-    assert tree.get_state() == root
+    assert tree.get_root() == root
     place = receipt["position"] + 1
     assert lines[receipt["position"]].decode() == receipt["entry"]
     verify_inclusion(tree.get_leaf(place), root, tree.prove_inclusion(place, size))
