@@ -49,7 +49,7 @@ def postgresql_server(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[Server
     """The same sandbox on PostgreSQL, each login a role of its own."""
     data, addresses = tmp_path / "var", _addresses(postgresql, postgresql.empty())
     _plant(data, **addresses)
-    with served(data, **addresses) as running:
+    with served(data, environment=addresses) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +83,9 @@ class Server:
 
 
 @contextmanager
-def served(data: Path, *, scale: float = 0.05, **environment: str) -> Iterator[Server]:
+def served(
+    data: Path, *, scale: float = 0.05, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """`cultuurinzicht demo` in a process; leaving the block ends it as an operator would."""
     port = free_port()
     settings = {
@@ -96,7 +98,7 @@ def served(data: Path, *, scale: float = 0.05, **environment: str) -> Iterator[S
     with log.open("w") as output:
         process = subprocess.Popen(
             [*COMMAND, "demo", "--scale", str(scale)],
-            env={**os.environ, **settings, **environment},
+            env={**os.environ, **settings, **(environment or {})},
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
