@@ -76,9 +76,10 @@ def database_grants_sql(database: str, app: str, release: str, vault: str | None
     the same name. PostgreSQL does not copy these grants when a database is made from a template.
     """
     base = _quoted(database)
+    logins = ", ".join(_quoted(login) for login in (app, release, vault) if login)
     return [
-        f"REVOKE ALL ON DATABASE {base} FROM PUBLIC",
-        f"GRANT CONNECT ON DATABASE {base} TO {', '.join(_quoted(login) for login in (app, release, vault) if login)}",
+        f"REVOKE TEMPORARY ON DATABASE {base} FROM PUBLIC, {logins}",
+        f"GRANT CONNECT ON DATABASE {base} TO {logins}",
     ]
 
 

