@@ -89,20 +89,22 @@ CLIENTS: tuple[DemoClient, ...] = (
     ),
 )
 
-AUDIENCE_QUERY = """query Season($season: PeriodInput!, $year: PeriodInput!) {
-  viewer { client }
-  audience(criteria: {period: $season}) {
+AUDIENCE_QUERY = """{
+  audience(criteria: {period: {firstDay: "2026-09-01", lastDay: "2027-06-30"}}) {
     ... on Audience {
       asOf
       bookers { ...count }
       tickets { ...count }
-      firstTimers { ...count }
       spend { ... on Amount { value currency } ... on Withheld { code sentence(language: EN) } }
-      segments { ... on Breakdown { cells { id name(language: EN) value } } }
+      segments { ... on Breakdown { cells { name(language: EN) value } } }
     }
     ... on Refused { reasons { code sentence(language: EN) } }
   }
-  benchmark(metric: PRICE_PER_VISIT, period: $year, peers: {disciplines: ["theatre"]}) {
+  benchmark(
+    metric: PRICE_PER_VISIT
+    period: {firstDay: "2026-07-01", lastDay: "2027-06-30"}
+    peers: {disciplines: ["theatre"]}
+  ) {
     ... on Benchmark { value own index fit { included matching } isInvented }
     ... on Withheld { code sentence(language: EN) }
   }
@@ -202,10 +204,7 @@ def _access(parts: Assembled, settings: Settings) -> dict[str, Any]:
             "season": {
                 "client": "vrijenoot-app",
                 "query": AUDIENCE_QUERY,
-                "variables": {
-                    "season": {"firstDay": "2026-09-01", "lastDay": "2027-06-30"},
-                    "year": {"firstDay": "2026-07-01", "lastDay": "2027-06-30"},
-                },
+                "variables": {},
             },
             "tour": {"client": "overkant-app", "query": PARTNER_QUERY, "variables": {"house": house}},
         },

@@ -10,6 +10,7 @@ covers a person field. Columns are only added, with a default.
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -168,7 +169,7 @@ release_cell = Table(
     Column("block", Text, nullable=False),
     Column("month", Text, nullable=False),  # YYYY-MM, or the YYYY-Qn, YYYY-Hn or YYYY it was folded into
     Column("metric", Text, nullable=False),  # visits revenue
-    Column("value", Integer, nullable=False),  # visits, or cents
+    Column("value", BigInteger, nullable=False),  # visits, or cents
     PrimaryKeyConstraint("release", "block", "month", "metric"),
 )
 """The published totals: nothing else about other institutions can be read by benchmark code."""
@@ -176,7 +177,7 @@ release_cell = Table(
 disclosure_secret = Table(
     "disclosure_secret",
     metadata,
-    Column("position", Integer, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("nonce", LargeBinary, nullable=False),
 )
 """The random key of a disclosure's commitment to its subject set, kept so that samples can be opened."""

@@ -175,7 +175,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "disclosure_secret",
-        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("nonce", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("position", name="pk_disclosure_secret"),
     )
@@ -212,7 +212,7 @@ def upgrade() -> None:
         sa.Column("block", sa.Text(), nullable=False),
         sa.Column("month", sa.Text(), nullable=False),
         sa.Column("metric", sa.Text(), nullable=False),
-        sa.Column("value", sa.Integer(), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("release", "block", "month", "metric", name="pk_release_cell"),
     )
     op.create_table(
