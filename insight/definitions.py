@@ -131,20 +131,27 @@ DEFINITIONS: Final = _definitions(
     Definition(
         "spend", "1.0.0", FieldGroup.SPEND, Grain.TICKET, Unit.MONEY,
         is_additive=True, minimum_history_months=0,
-        name_nl="Kaartomzet", name_en="Ticket spend",
-        text_nl="Wat voor de kaartjes betaald is, met belasting en zonder kosten per bestelling.",
-        text_en="What was paid for the tickets, tax included and order fees left out.",
-        formula="sum of gross over tickets, of one currency",
+        name_nl="Besteding", name_en="Spend",
+        text_nl="Wat bezoekers betaald hebben voor voorstellingen in de periode, met belasting: de kaartjes en "
+        "wat daarbij gekocht is, zoals een pauzedrankje. Zonder cadeaubonnen, giften, lidmaatschappen en "
+        "kosten per bestelling. Een bezwaar verandert hier geen euro.",
+        text_en="What visitors paid for performances in the period, tax included: the tickets and what was "
+        "bought with them, such as a drink for the interval. Without gift cards, donations, memberships and "
+        "order fees. An objection changes no euro here.",
+        formula="sum of gross over sold admission and product lines whose performance day lies in the period, "
+        "of one currency",
     ),
     Definition(
         "average_ticket_price", "1.0.0", FieldGroup.SPEND, Grain.TICKET, Unit.MONEY,
         is_additive=False, minimum_history_months=0,
         name_nl="Gemiddelde kaartprijs", name_en="Average ticket price",
-        text_nl="Kaartomzet gedeeld door het aantal betaalde kaartjes. Het gemiddelde over alle kaartjes, "
-        "dus met de gratis kaartjes erbij, staat er apart bij.",
-        text_en="Ticket spend divided by the number of tickets that were paid for. The average over all "
-        "tickets, free ones included, is given beside it.",
-        formula="spend / tickets with gross above 0, rounded half up to cents; including_free = spend / tickets",
+        text_nl="Kaartomzet (wat voor de kaartjes alleen betaald is, met belasting) gedeeld door het aantal "
+        "betaalde kaartjes. Het gemiddelde over alle kaartjes, dus met de gratis kaartjes erbij, staat er "
+        "apart bij.",
+        text_en="Ticket revenue (what was paid for the tickets alone, tax included) divided by the number of "
+        "tickets that were paid for. The average over all tickets, free ones included, is given beside it.",
+        formula="gross of tickets / tickets with gross above 0, of one currency, rounded half up to cents; "
+        "including_free = gross of tickets / tickets",
     ),
     Definition(
         "segments", "1.0.0", FieldGroup.SEGMENT, Grain.PERSON, Unit.PERSONS,
@@ -190,10 +197,12 @@ DEFINITIONS: Final = _definitions(
         "benchmark_revenue", "1.0.0", FieldGroup.SPEND, Grain.INSTITUTION, Unit.MONEY,
         is_additive=True, minimum_history_months=0,
         name_nl="Omzet per huis", name_en="Revenue per house",
-        text_nl="Kaartomzet en omzet aan de deur van een groep huizen in hele maanden, gedeeld door het "
-        "aantal huizen; uit een verzegelde publicatie.",
-        text_en="Ticket spend and takings at the door of a group of houses in whole months, divided by the "
-        "number of houses; from a sealed release.",
+        text_nl="Kaartomzet (alleen toegangskaartjes, met belasting; geen drankjes, cadeaubonnen of giften) en "
+        "omzet aan de deur van een groep huizen in hele maanden, gedeeld door het aantal huizen; uit een "
+        "verzegelde publicatie.",
+        text_en="Ticket revenue (admissions alone, tax included; no drinks, gift cards or donations) and "
+        "takings at the door of a group of houses in whole months, divided by the number of houses; from a "
+        "sealed release.",
         formula="(gross of sold admission lines + revenue of visit counts) of the blocks / houses in them",
     ),
     Definition(

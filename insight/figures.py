@@ -10,6 +10,8 @@ and only with the permit under which they were counted. What it guarantees:
   when any is, so that a hidden one cannot be had by subtraction from the total;
 - first-timers are withheld as well when the bookers who are none are fewer than a minimum group, and so
   is everything when the criteria leave out some persons but fewer than that;
+- the average ticket price is withheld as well when fewer than a minimum group bought more than tickets:
+  beside it, spend would tell what those few paid for the rest;
 - no figure of a field group outside the permit leaves, whatever was counted.
 
 What it cannot stop: somebody who compares many answers with overlapping criteria. That is why sector
@@ -70,6 +72,7 @@ class RawMoney:
     currency: str | None  # None: of more than one currency, which nobody can add up
     over: int | None = None
     over_all: int | None = None  # free tickets included
+    remainder: int = 0  # identified persons behind euros that follow by subtraction from other figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +250,8 @@ class _Release:
     def money(self, found: RawMoney) -> Released:
         if found.persons < self.minimum:
             return self.withheld(Reason.BELOW_K)
+        if 0 < found.remainder < self.minimum:
+            return self.withheld(Reason.COMPLEMENTARY)
         if found.currency is None:
             return self.withheld(Reason.DEFINITION_MISMATCH)
         if found.over is None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import date
 from threading import Lock
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, TypeAlias, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +26,17 @@ from consent_ledger.permit import Permit, PersonFilter, Read
 from consent_ledger.standing import barred, consenting
 from consent_ledger.vocabulary import PartyId, ProductionRef
 from insight.store.counts import VisitColumns, visit_counts
-from insight.store.tickets import TicketColumns, lines, productions
+from insight.store.tickets import SoldLines, TicketColumns, lines, productions
 
 NEVER: Final = np.iinfo(np.int32).max
-"""The first day of a person without lines, and of nobody."""
+"""The first day of a person without admissions, and of nobody."""
 
 _PERSON_BYTES: Final = 97  # a reference of 32 signs and its place in a tuple
 _MASKS: Final = 16  # person masks and labels kept per index
 
 KeptT = TypeVar("KeptT")
+Columns: TypeAlias = TicketColumns
+"""The columns of one kind of line, for those who count over an index and may not read the store."""
 
 
 class WrongIndex(Exception):
@@ -67,13 +69,14 @@ class Lines:
         self,
         reach: Reach,
         data_position: int,
-        tickets: TicketColumns,
+        sold: SoldLines,
         visits: VisitColumns,
         genre_of: dict[ProductionRef, str],
     ) -> None:
         self.reach = reach
         self.data_position = data_position
-        self.tickets = tickets
+        self.tickets = tickets = sold.admissions
+        self.products = sold.products
         self.visits = visits
         genres = sorted(set(genre_of.values()) - {"unknown"})
         self.genres = tuple(genres)
@@ -86,7 +89,8 @@ class Lines:
         self.first_day[-1] = NEVER  # the last place is nobody's: unidentified lines have person -1
         self.scanned: NDArray[np.bool_] = np.zeros(tickets.performances + 1, np.bool_)
         self.scanned[tickets.performance[tickets.attended]] = True
-        arrays = (*tickets.arrays, visits.day, visits.kind, visits.number, visits.revenue, self.genre)
+        lines = (*tickets.arrays, *self.products.arrays)
+        arrays = (*lines, visits.day, visits.kind, visits.number, visits.revenue, self.genre)
         for array in (*arrays, self.first_day, self.scanned):
             array.setflags(write=False)
         persons = len(tickets.persons)
@@ -206,8 +210,8 @@ class Indexes:
 
 def _build(reach: Reach, permit: Permit[Read], connection: Connection) -> Lines:
     genre_of = {production.ref: production.genre for production in productions(permit, connection)}
-    tickets, visits = lines(permit, connection), visit_counts(permit, connection)
-    return Lines(reach, permit.data_position, tickets, visits, genre_of)
+    sold, visits = lines(permit, connection), visit_counts(permit, connection)
+    return Lines(reach, permit.data_position, sold, visits, genre_of)
 
 
 def _standing(permit: Permit[Read]) -> Hashable:

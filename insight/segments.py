@@ -8,7 +8,8 @@ Features come from the lines that exist for the permit, sold admissions alone; t
 - where the house stands is not recorded, so "far" is measured from the centroid of the postcode area
   that most of its tickets come from (the lowest code of equals), and a visit from an unknown place
   is neither near nor far;
-- the largest order counts the admissions of an order that still stand.
+- the largest order counts the admissions of an order that still stand;
+- somebody known from products alone, without any admission, has no behaviour to go by: B0.
 
 A person who objected keeps a label here; whoever counts labels counts only persons who may be counted.
 """
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insight.contexts import Places, places
-from insight.index import Lines
+from insight.index import NEVER, Lines
 from insight.rules import Feature, Model, Share, ci_seg, first_that_holds
 
 UNIDENTIFIED: Final = "B0"
@@ -44,12 +45,13 @@ class Label:
 
 
 def labels(lines: Lines, today: date) -> NDArray[np.int8]:
-    """For each person of the lines the position of its segment in `SEGMENTS`; the last place is B0."""
+    """For each person of the lines the position of its segment in `SEGMENTS`; the last place, nobody, is B0."""
 
     def compute() -> NDArray[np.int8]:
         persons = len(lines.tickets.persons)
         found = first_that_holds(ci_seg().behaviour, features(lines, today), persons)
-        found = np.append(found, np.int8(SEGMENTS.index(UNIDENTIFIED)))
+        found = np.append(found, np.int8(-1))
+        found[lines.first_day == NEVER] = SEGMENTS.index(UNIDENTIFIED)
         found.setflags(write=False)
         return found
 

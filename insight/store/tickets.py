@@ -1,5 +1,5 @@
 """
-Sold admission lines and productions of the permit's controller, as columns.
+Sold lines (admissions, and what was bought with them) and productions of the permit's controller, as columns.
 
 The statements go to the driver as they are: an index of ten million lines is built from them, and
 an object per row would cost more than everything else together. Values are always parameters.
@@ -8,7 +8,7 @@ an object per row would cost more than everything else together. Values are alwa
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ class Production:
 @dataclass(frozen=True, slots=True)
 class TicketColumns:
     """
-    One row per sold admission line, in order of performance day.
+    One row per sold line of one kind, in order of performance day.
 
     Codes are positions in the tuple of the same noun; -1 stands for none. A day is its proleptic
     Gregorian ordinal. `pc4` is the postcode area as a number, 0 for unknown or foreign.
@@ -70,24 +70,48 @@ class TicketColumns:
         found = (getattr(self, name) for name in self.__slots__)
         return tuple(column for column in found if isinstance(column, np.ndarray))
 
+    def part(self, rows: slice) -> TicketColumns:
+        """Some of the rows, as views, under the same codes."""
+        held: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        views: dict[str, Any] = {
+            name: column[rows] for name, column in held.items() if isinstance(column, np.ndarray)
+        }
+        return replace(self, **views)
+
+
+@dataclass(frozen=True, slots=True)
+class SoldLines:
+    """
+    Sold lines of a house, under one set of codes: a person has one number in both, and may be known
+    from products alone.
+    """
+
+    admissions: TicketColumns
+    products: TicketColumns  # what was bought with them, such as a drink for the interval
+
 
 _LINES: Final = """
 select day, ordered_day, source, order_ref, performance, production,
        case when severed = 0 then person end,
        case when country is null or country = 'NL' then pc4 end,
        gross, currency,
-       case when attended_at is null then 0 else 1 end,
-       case when price_type = 'youth' then 1 else 0 end,
-       case when channel = 'school' then 1 else 0 end,
-       case when country is null or country = 'NL' then 0 else 1 end
+       case when attended_at is null then 0 else 1 end
+       + case when price_type = 'youth' then 2 else 0 end
+       + case when channel = 'school' then 4 else 0 end
+       + case when country is null or country = 'NL' then 0 else 8 end
+       + case when kind = 'product' then 16 else 0 end
   from ticket_line
- where institution = {mark} and kind = 'admission' and status = 'sold'
+ where institution = {mark} and kind in ('admission', 'product') and status = 'sold'
 """
+_ATTENDED, _YOUTH, _SCHOOL, _ABROAD, _PRODUCT = (1 << bit for bit in range(5))
+_AFTER_EVERY_DAY: Final = 1 << 22
+"""More than the ordinal of the last day there is: sorts products behind all admissions."""
 
 
-def lines(permit: Permit[Read], connection: Connection) -> TicketColumns:
+def lines(permit: Permit[Read], connection: Connection) -> SoldLines:
     """
-    Every sold admission line that exists for this permit, on any day.
+    Every sold line of a performance that exists for this permit, on any day; gift cards, donations,
+    memberships and fees are no such lines.
 
     The permit's period bounds what is counted, not what is loaded here: who came for the first time,
     and in which segment somebody is, follows from the history before it. Productions and the day
@@ -108,7 +132,7 @@ def lines(permit: Permit[Read], connection: Connection) -> TicketColumns:
     )
     while rows := result.fetchmany(CHUNK):
         gathering.take(rows)
-    return gathering.columns()
+    return gathering.sold()
 
 
 def productions(permit: Permit[Read], connection: Connection) -> list[Production]:
@@ -167,7 +191,7 @@ class _Gathering:
         self._chunks: list[tuple[NDArray[Any], ...]] = []
 
     def take(self, rows: Iterable[Any]) -> None:
-        day, ordered, source, order, performance, production, person, pc4, gross, currency, *flags = zip(
+        day, ordered, source, order, performance, production, person, pc4, gross, currency, flags = zip(
             *rows, strict=True
         )
         count = len(day)
@@ -182,20 +206,23 @@ class _Gathering:
                 self._areas.encode(pc4, count),
                 np.fromiter(gross, np.int64, count),
                 self._currencies.encode(currency, count).astype(np.int8),
-                *(np.fromiter(flag, np.bool_, count) for flag in flags),
+                np.fromiter(flags, np.int8, count),
             )
         )
 
-    def columns(self) -> TicketColumns:
+    def sold(self) -> SoldLines:
         ordinals = np.array([date.fromisoformat(day).toordinal() for day in self._days.seen] or [0], np.int32)
         areas = np.array([_area(pc4) for pc4 in self._areas.seen] + [0], np.int16)  # code -1 is the last
         day = ordinals[self._column(0, np.int32)]
-        by_day = np.argsort(day, kind="stable")
+        flags = self._column(9, np.int8)
+        is_product = (flags & _PRODUCT) != 0
+        by_day = np.argsort(day + is_product * np.int32(_AFTER_EVERY_DAY), kind="stable")
+        flags = flags[by_day]
 
         def column(number: int, dtype: type[np.generic]) -> NDArray[Any]:
             return self._column(number, dtype)[by_day]
 
-        return TicketColumns(
+        every = TicketColumns(
             day=day[by_day],
             ordered=ordinals[column(1, np.int32)],
             order=column(2, np.int32),
@@ -205,16 +232,18 @@ class _Gathering:
             pc4=areas[column(6, np.int32)],
             gross=column(7, np.int64),
             currency=column(8, np.int8),
-            attended=column(9, np.bool_),
-            youth=column(10, np.bool_),
-            school=column(11, np.bool_),
-            abroad=column(12, np.bool_),
+            attended=(flags & _ATTENDED) != 0,
+            youth=(flags & _YOUTH) != 0,
+            school=(flags & _SCHOOL) != 0,
+            abroad=(flags & _ABROAD) != 0,
             persons=self._persons.seen,
             productions=self._productions.seen,
             currencies=self._currencies.seen,
             orders=len(self._orders.seen),
             performances=len(self._performances.seen),
         )
+        admissions = len(every) - int(np.count_nonzero(is_product))
+        return SoldLines(every.part(slice(admissions)), every.part(slice(admissions, None)))
 
     def _column(self, number: int, dtype: type[np.generic]) -> NDArray[Any]:
         if not self._chunks:

@@ -32,6 +32,7 @@ Row = dict[str, Any]
 HOUSE, OTHER, TOURING = PartyId("house"), PartyId("other"), PartyId("touring")
 TODAY = date(2026, 6, 30)
 FIRST_DAY = date(2022, 1, 8)
+KINDS = ("admission", "product", "gift_card", "donation", "fee")
 GENRES = ("theatre", "dance", "opera", "music", "youth", "unknown")
 PC4 = ("9711", "9712", "9713", "9714", "1011", "2611", "3991", "1852", "6525", "6421", "1099", None)
 
@@ -96,7 +97,10 @@ def line(number: int, **changes: Any) -> Row:
 
 
 def invented(seed: int, count: int = 2500, house: PartyId = HOUSE) -> list[Row]:
-    """Lines of a house over four and a half years: returning visitors, groups, schools, refunds, erasures."""
+    """
+    Lines of a house over four and a half years: returning visitors, groups, schools, refunds, erasures,
+    drinks, and some who only ever bought a drink.
+    """
     dice = np.random.default_rng(seed)
     performances = _performances(dice)
     rows: list[Row] = []
@@ -107,6 +111,8 @@ def invented(seed: int, count: int = 2500, house: PartyId = HOUSE) -> list[Row]:
         ref, of, day, is_scanned = performances[int(dice.integers(len(performances)))]
         buyer = int(dice.choice(500, p=weights / weights.sum()))
         size = 18 if dice.random() < 0.003 else int(dice.integers(1, 5))
+        is_thirst = dice.random() < 0.03
+        buyer += 500 if is_thirst else 0  # somebody who never buys a ticket
         ordered = max(day - timedelta(days=int(dice.integers(0, 120))), FIRST_DAY)
         common: Row = {
             "institution": house,
@@ -128,7 +134,7 @@ def invented(seed: int, count: int = 2500, house: PartyId = HOUSE) -> list[Row]:
                     0,
                     **common,
                     line_ref=str(number + 1),
-                    kind=str(dice.choice(["admission", "product"], p=[0.95, 0.05])),
+                    kind="product" if is_thirst else str(dice.choice(KINDS, p=[0.9, 0.07, 0.01, 0.01, 0.01])),
                     status=str(
                         dice.choice(["sold", "cancelled", "refunded", "reserved"], p=[0.9, 0.05, 0.03, 0.02])
                     ),

@@ -29,14 +29,12 @@ class Naive:
         plays: frozenset[Any] | None = None,
     ) -> None:
         table = pd.DataFrame(rows)
-        exists = (
-            (table["institution"] == house) & (table["kind"] == "admission") & (table["status"] == "sold")
-        )
+        exists = (table["institution"] == house) & (table["status"] == "sold")
         if sold_from is not None:
             exists &= table["ordered_day"] >= sold_from.isoformat()
         if plays is not None:
             exists &= table["production"].isin(list(plays))
-        table = table[exists].copy()
+        table = table[exists & table["kind"].isin(["admission", "product"])].copy()
         table["known"] = table["person"].where(table["severed"] == 0)
         is_dutch = table["country"].isna() | (table["country"] == "NL")
         table["area"] = table["pc4"].where(is_dutch)
@@ -44,7 +42,8 @@ class Naive:
         table["genre"] = table["production"].map(genre_of)
         table["province"] = each(table["area"], places().province_of, None)
         table["context"] = each(table["area"], places().context_of, None)
-        self.table = table
+        self.products = table[table["kind"] == "product"]
+        self.table = table = table[table["kind"] == "admission"]
         self.first = table.groupby("known")["day"].min().to_dict()
         self.segment = {who: segment(lines, table) for who, lines in table.groupby("known")}
         self.scanned = set(table.loc[table["attended_at"].notna(), "performance"])
@@ -53,29 +52,8 @@ class Naive:
         self, criteria: Criteria, period: Period | None = None, out: Collection[Any] = ()
     ) -> dict[str, Any]:
         """Every figure, without the persons who are out."""
-        table = self.table.copy()
-        table["who"] = table["known"].where(~table["known"].isin(list(out)))
-        if period is not None:
-            low, high = period.start.isoformat(), period.end.isoformat()
-            table = table[(table["day"] >= low) & (table["day"] < high)]
-
-        def is_new(who: str) -> bool:
-            return period is None or period.start.isoformat() <= self.first[who] < period.end.isoformat()
-
-        if criteria.productions is not None:
-            table = table[table["production"].isin(list(criteria.productions))]
-        if criteria.pc4 is not None:
-            table = table[table["area"].isin(list(criteria.pc4))]
-        if criteria.provinces is not None:
-            table = table[table["province"].isin(list(criteria.provinces))]
-        if criteria.first_time is not None:
-            wanted = criteria.first_time
-            table = table[np.array(each(table["who"], lambda who: is_new(who) == wanted, nobody=False), bool)]
-        if criteria.segments is not None:
-            wanted_segments = criteria.segments
-            nobody = "B0" in wanted_segments
-            meant = each(table["who"], lambda who: self.segment[who] in wanted_segments, nobody=nobody)
-            table = table[np.array(meant, bool)]
+        table = self.meant(self.table, criteria, period, out)
+        products = self.meant(self.products, criteria, period, out)
         persons = list(table["who"].dropna().unique())
         happened = table[table["day"] <= TODAY.isoformat()]
         return {
@@ -84,13 +62,47 @@ class Naive:
             "unidentified_tickets": int(table["who"].isna().sum()),
             "scanned": int(happened["attended_at"].notna().sum()),
             "assumed": int((~happened["performance"].isin(self.scanned)).sum()),
-            "first_timers": sum(is_new(who) for who in persons),
-            "spend": int(table["gross"].sum()),
+            "first_timers": sum(self.is_new(who, period) is True for who in persons),
+            "spend": int(table["gross"].sum()) + int(products["gross"].sum()),
+            "spending": len({*persons, *products["who"].dropna()}),
             "paid": int((table["gross"] > 0).sum()),
+            "paid_for": int(table["gross"].sum()),
             "segments": {f"B{n}": sum(self.segment[who] == f"B{n}" for who in persons) for n in range(1, 12)},
             "contexts": {f"C{n}": int((table["context"] == f"C{n}").sum()) for n in range(1, 7)},
             "placed": int(table["area"].notna().sum()),
         }
+
+    def is_new(self, who: str, period: Period | None) -> bool | None:
+        """None of somebody who, as far as is known, came after the period or never."""
+        first = self.first.get(who)
+        if first is None or (period is not None and first >= period.end.isoformat()):
+            return None
+        return period is None or first >= period.start.isoformat()
+
+    def meant(
+        self, lines: pd.DataFrame, criteria: Criteria, period: Period | None, out: Collection[Any]
+    ) -> pd.DataFrame:
+        """The lines that are meant, with `who` as far as that person may be counted."""
+        table = lines.copy()
+        table["who"] = table["known"].where(~table["known"].isin(list(out)))
+        if period is not None:
+            low, high = period.start.isoformat(), period.end.isoformat()
+            table = table[(table["day"] >= low) & (table["day"] < high)]
+        if criteria.productions is not None:
+            table = table[table["production"].isin(list(criteria.productions))]
+        if criteria.pc4 is not None:
+            table = table[table["area"].isin(list(criteria.pc4))]
+        if criteria.provinces is not None:
+            table = table[table["province"].isin(list(criteria.provinces))]
+        if criteria.first_time is not None:
+            wanted = criteria.first_time
+            meant = each(table["who"], lambda who: self.is_new(who, period) is wanted, nobody=False)
+            table = table[np.array(meant, bool)]
+        if criteria.segments is not None:
+            named = criteria.segments
+            meant = each(table["who"], lambda who: self.segment.get(who, "B0") in named, nobody="B0" in named)
+            table = table[np.array(meant, bool)]
+        return table
 
 
 def each(column: pd.Series[Any], of: Callable[[str], Any], nobody: Any) -> list[Any]:

@@ -19,16 +19,16 @@ from insight.definitions import (
 from tests.consent_ledger.world import World
 
 FIXED = {
-    "average_ticket_price": "cbf1e3375607df8252ea2bbbf10b931982210411e6c814d97afd1d64ea9d8894",
+    "average_ticket_price": "56c173d4d27b68e11c9ac657e0842b2e2ba09f69e04392d4467cbddfbc412a03",
     "benchmark_price_per_visit": "1471c38e264ea3d323f71f8cfa5dc5f16bc474b114cedd6cd332b1f1d0c86d97",
-    "benchmark_revenue": "c6510c40cf30fb2589ccdb18c77c9608ad21b2c08a528b1ec5e33856efe6a6de",
+    "benchmark_revenue": "0e3fcf011e7df326167527b031b53874f6f6a686b496eec55afac18da855b452",
     "benchmark_visits": "0a2c5e74c1e0b1225d66d3a0bbf24a481761e12cf3804876356127da5a1a762e",
     "bookers": "02aed7022c4e417eefb3ba8573bf1a330af682f7eaa47ab012a610137a22a1cc",
     "contexts": "9088fb35654c295c3575c55ed015619a77f1386c6b856e34cc1104094b09cc4e",
     "counted_visits": "26c2e7919f2c2455797ac991705484d60f65d66d9fc9821ccb237269b09a1ff7",
     "first_timers": "391e4f295da1da4519f206759a8c2de70bdca52ef6fec03233beb094d95f4723",
     "segments": "a45dcf51381e2c74136257f5ab6462199787d3f956822656a1d9c98194051916",
-    "spend": "bc5c46cce876463aeaec29e8f78a79fb421686e0990cf9c76128310cb1fdcd2d",
+    "spend": "b31a9e871631c3bfdfdcaf5d9e17c8733e47c11e5416fc72e1072a2ffccba3de",
     "tickets": "2fac144c2ca29770e258e46432a1b2124fad97b6306cfe2d7208f6e937281dee",
     "unidentified_tickets": "5913758bc69a085032cbd4800c550f319ba0d8f515b4aee70ff6cc6c5e566248",
     "visits": "0584b321a51cb6394c904e4075b44a32ce5e6dfad7b0552e219c71265cf4a6f6",

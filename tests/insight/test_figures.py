@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from consent_ledger import standing
 from consent_ledger.permit import Period, Permit, Read
 from consent_ledger.vocabulary import ConsentAct, FieldGroup, Position, ProductionRef, Purpose, Reason
-from insight.audiences import BeyondPermit, measure
+from insight.audiences import BeyondPermit, measure, subjects
 from insight.criteria import Criteria
 from insight.definitions import AUDIENCE_FIGURES, UnknownFigure
 from insight.figures import (
@@ -84,6 +84,113 @@ def test_own_data_leave_exact_however_few() -> None:
     assert isinstance(segments, Breakdown)
     assert segments.cells["B4"] == 2
     assert segments.cells["B7"] == 0
+
+
+def drink(number: int, **changes: Any) -> Row:
+    """What somebody bought with a ticket."""
+    return line(number, **{"order_ref": f"d{number}", "kind": "product", "gross": 650, **changes})
+
+
+def test_spend_adds_what_was_bought_with_the_tickets_and_no_other_figure_does() -> None:
+    tickets = [line(1), line(2, gross=0), line(3, person=None, gross=1001)]
+    without = release(tickets, permit())
+    drinks = [drink(1), drink(3, person=None), drink(9), drink(1, status="refunded", line_ref="2")]
+    others = [
+        line(20 + n, kind=kind) for n, kind in enumerate(["gift_card", "donation", "membership", "fee"])
+    ]
+    figures = release([*tickets, *drinks, *others], permit())
+    assert of_value(figures["spend"]) == of_value(without["spend"]) + Decimal("19.50")
+    figures.pop("spend")
+    assert figures == {name: without[name] for name in figures}
+
+
+def test_who_only_bought_a_drink_is_unidentified_wherever_persons_are_chosen() -> None:
+    rows = [line(1, gross=100), drink(9)]
+    for criteria, spend in (
+        (Criteria(segments=frozenset({"B0"})), "6.50"),
+        (Criteria(segments=frozenset({"B2", "B4"})), "1.00"),
+        (Criteria(first_time=True), "1.00"),
+        (Criteria(first_time=False), "0.00"),
+        (Criteria(first_time=False, segments=frozenset({"B0"})), "0.00"),
+    ):
+        assert of_value(release(rows, permit(period=SEASON), criteria, "spend")["spend"]) == Decimal(spend)
+        if criteria.first_time is None:
+            assert of_value(release(rows, permit(), criteria, "spend")["spend"]) == Decimal(spend)
+
+
+def test_a_drink_goes_with_its_own_performance_and_its_persons_tickets() -> None:
+    old = {"day": "2025-03-01", "performance": "old", "production": "lear"}
+    rows = [line(1, **old), line(2), drink(1, pc4="6211"), drink(2, **old)]
+    season = permit(period=SEASON)
+    for criteria, spend in (
+        (Criteria(), "31.50"),
+        (Criteria(first_time=False), "6.50"),
+        (Criteria(first_time=True), "25.00"),
+        (Criteria(pc4=frozenset({"6211"})), "6.50"),
+        (Criteria(provinces=frozenset({"Limburg"})), "6.50"),
+        (Criteria(productions=frozenset({ProductionRef("lear")})), "0.00"),
+    ):
+        assert of_value(release(rows, season, criteria, "spend")["spend"]) == Decimal(spend)
+
+
+def test_an_objection_changes_no_euro_of_drinks_either() -> None:
+    rows = [line(n) for n in range(20)] + [drink(n) for n in range(12)] + [drink(40)]
+    for asked in (permit(size=5), under_agreement(size=5)):
+        before = release(rows, asked, None, "spend", "bookers")
+        with database(rows) as connection:
+            for who in (person(3), person(40)):
+                standing.record(connection, HOUSE, who, asked.purpose, ConsentAct.OBJECTED, Position(1))
+            index = Indexes().of(asked, connection)
+        raw = measure(asked, index, Criteria(), frozenset({"spend", "bookers"}), today=TODAY)
+        after = release_audience(asked, raw).figures
+        assert of_value(after["spend"]) == of_value(before["spend"]) == Decimal("584.50")
+        assert of_value(after["bookers"]) == of_value(before["bookers"]) - 1
+        assert subjects(asked, index, Criteria(), today=TODAY) == tuple(
+            sorted(person(n) for n in range(20) if n != 3)
+        )
+
+
+def test_who_only_bought_a_drink_is_a_subject_of_spend_and_of_nothing_else() -> None:
+    rows = [line(1), drink(9)]
+    for groups, persons in ((frozenset(FieldGroup), {1, 9}), (frozenset({FieldGroup.BASE}), {1})):
+        asked = permit(groups=groups)
+        with database(rows) as connection:
+            index = Indexes().of(asked, connection)
+        assert set(subjects(asked, index, Criteria(), today=TODAY)) == set(map(person, persons))
+
+
+def test_the_persons_behind_spend_are_those_behind_tickets_and_drinks() -> None:
+    rows = [line(n) for n in range(9)] + [drink(n) for n in range(9)]
+    assert reason(release(rows, under_agreement())["spend"]) is Reason.BELOW_K
+    figures = release([*rows, drink(9)], under_agreement())
+    assert of_value(figures["spend"]) == Decimal("290.00")
+    assert reason(figures["tickets"]) is Reason.BELOW_K
+
+
+def test_what_a_few_paid_for_drinks_does_not_follow_from_spend_and_the_average_price() -> None:
+    rows = [line(n) for n in range(30)]
+    few = release([*rows, *(drink(n) for n in range(9))], under_agreement())
+    assert of_value(few["spend"]) == Decimal("808.50")
+    assert reason(few["average_ticket_price"]) is Reason.COMPLEMENTARY
+    many = release([*rows, *(drink(n) for n in range(10))], under_agreement())
+    assert of_value(many["average_ticket_price"]) == Decimal("25.00")
+    assert of_value(release(rows, under_agreement())["average_ticket_price"]) == Decimal("25.00")
+
+
+def test_criteria_that_leave_out_the_drinks_of_a_few_withhold_spend() -> None:
+    rows = [line(n) for n in range(30)] + [drink(40 + n, pc4="6211") for n in range(9)]
+    near = Criteria(pc4=frozenset({"9711"}))
+    figures = release(rows, under_agreement(), near)
+    assert of_value(figures["tickets"]) == 30
+    assert reason(figures["spend"]) is Reason.COMPLEMENTARY
+    more = release([*rows, drink(60, pc4="6211")], under_agreement(), near)
+    assert of_value(more["spend"]) == Decimal("750.00")
+
+
+def test_a_drink_of_another_currency_is_not_added_up() -> None:
+    figures = release([line(1), drink(1, currency="SEK")], permit())
+    assert reason(figures["spend"]) is Reason.DEFINITION_MISMATCH
+    assert of_value(figures["average_ticket_price"]) == Decimal("25.00")
 
 
 def test_an_average_over_nothing_is_withheld_and_not_zero() -> None:

@@ -54,8 +54,8 @@ class Statements:
 def test_a_permit_for_one_house_gives_no_row_of_another() -> None:
     with database([line(1), line(2, **HERS)], [COUNT]) as connection:
         mine, hers = permit(), permit(controller=OTHER, recipient=OTHER)
-        assert lines(mine, connection).gross.tolist() == [2500]
-        assert lines(hers, connection).gross.tolist() == [7777]
+        assert lines(mine, connection).admissions.gross.tolist() == [2500]
+        assert lines(hers, connection).admissions.gross.tolist() == [7777]
         assert [found.ref for found in productions(mine, connection)] == ["hamlet"]
         assert len(visit_counts(mine, connection)) == 0
         assert visit_counts(hers, connection).number.tolist() == [7]
@@ -95,12 +95,18 @@ def test_a_permit_about_something_else_opens_no_ticket(read: Any) -> None:
         assert productions(permit(subject=Subject.CATALOGUE), connection)
 
 
-def test_only_sold_admissions_are_lines() -> None:
+def test_only_sold_lines_exist_and_products_stand_apart_from_admissions() -> None:
     states = ["reserved", "cancelled", "refunded", "expired"]
     rows = [line(n, status=status) for n, status in enumerate(states)]
-    rows += [line(10 + n, kind=kind) for n, kind in enumerate(["product", "gift_card", "donation", "fee"])]
-    with database([*rows, line(20, gross=1)]) as connection:
-        assert lines(permit(), connection).gross.tolist() == [1]
+    rows += [line(10 + n, status=status, kind="product") for n, status in enumerate(states)]
+    rows += [line(20 + n, kind=kind) for n, kind in enumerate(["gift_card", "donation", "membership", "fee"])]
+    # a drink at an earlier performance than any admission that is left
+    drink = line(30, gross=2, kind="product", day="2023-01-01", performance="p2")
+    with database([*rows, drink, line(31, gross=1), line(32, gross=3, kind="product")]) as connection:
+        found = lines(permit(), connection)
+    assert found.admissions.gross.tolist() == [1]
+    assert found.products.gross.tolist() == [2, 3]
+    assert found.products.day.tolist() == sorted(found.products.day.tolist())
 
 
 def test_a_permit_for_some_productions_sees_only_those() -> None:
@@ -108,7 +114,7 @@ def test_a_permit_for_some_productions_sees_only_those() -> None:
     with database(rows) as connection:
         for named in ({"othello"}, {"lear' or '1'='1", "hamlet"}, set(), {"never played"}):
             asked = permit(productions=frozenset(map(ProductionRef, named)))
-            found = lines(asked, connection)
+            found = lines(asked, connection).admissions
             assert set(found.productions) == named - {"never played"}
             assert {play.ref for play in productions(asked, connection)} == named - {"never played"}
             assert len(visit_counts(asked, connection)) == 0
@@ -117,18 +123,21 @@ def test_a_permit_for_some_productions_sees_only_those() -> None:
 def test_a_line_sold_before_the_notice_does_not_exist() -> None:
     rows = [line(1, ordered_day="2026-02-01"), line(2, ordered_day="2026-01-31", gross=1)]
     with database(rows) as connection:
-        assert lines(permit(sold_from=date(2026, 2, 1)), connection).gross.tolist() == [2500]
-        assert len(lines(permit(), connection)) == 2
+        assert lines(permit(sold_from=date(2026, 2, 1)), connection).admissions.gross.tolist() == [2500]
+        assert len(lines(permit(), connection).admissions) == 2
 
 
 def test_lines_beyond_one_chunk_are_all_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("insight.store.tickets.CHUNK", 10)
     rows = [line(n, gross=n, person=person(n % 7)) for n in range(25)]
+    rows += [line(50 + n, gross=n, person=person(n % 7), kind="product") for n in range(15)]
     with database(rows) as connection:
-        found = lines(permit(), connection)
+        sold = lines(permit(), connection)
+    assert sorted(sold.products.gross.tolist()) == list(range(15))
+    found = sold.admissions
     assert sorted(found.gross.tolist()) == list(range(25))
     assert len(found.persons) == 7
-    assert found.orders == 25
+    assert len(set(found.order.tolist())) == 25
 
 
 def test_an_index_built_at_a_position_answers_without_reading_again() -> None:
@@ -221,8 +230,11 @@ def test_the_indexes_together_stay_within_their_bytes() -> None:
 
 
 def test_the_bytes_of_an_index_count_every_column() -> None:
-    index = index_of([line(n) for n in range(1000)]).lines
-    assert index.nbytes > sum(column.nbytes for column in index.tickets.arrays)
+    rows = [line(n) for n in range(900)] + [line(900 + n, kind="product") for n in range(100)]
+    index = index_of(rows).lines
+    columns = (*index.tickets.arrays, *index.products.arrays)
+    assert sum(map(len, columns)) == 1000 * len(index.tickets.arrays)
+    assert index.nbytes > sum(column.nbytes for column in columns)
     assert index.nbytes < 300 * 1000
 
 
@@ -256,5 +268,6 @@ def test_nobody_known_has_no_first_day() -> None:
 
 def test_nothing_in_an_index_can_be_written_to() -> None:
     index = index_of([line(1)])
-    for column in (*index.lines.tickets.arrays, index.lines.first_day, index.counted):
+    lines_ = index.lines
+    for column in (*lines_.tickets.arrays, *lines_.products.arrays, lines_.first_day, index.counted):
         assert not column.flags.writeable
