@@ -13,14 +13,13 @@ from typing import Annotated
 
 import strawberry
 
-from consent_ledger.reasons import EXPLAINED, Who
-from consent_ledger.vocabulary import Reason, Scope
+from consent_ledger.vocabulary import Scope
 from insight import figures
 from insight.figures import Protection, Released
 from insight.rules import ci_seg
 from schema.definition import Definition, defined
 from schema.directives import OPEN, any_of
-from schema.refused import said
+from schema.refused import Why
 from schema.words import InLanguage, Language, describe
 
 FIGURE_SCOPES = any_of(Scope.AUDIENCES_READ, Scope.BENCHMARKS_READ)
@@ -79,21 +78,8 @@ class Amount(Figure):
 
 
 @strawberry.type(description="A figure that is not given, and why.", directives=OPEN)
-class Withheld:
-    code: Reason = strawberry.field(description="The reason, for programs.")
+class Withheld(Why):
     definition: Definition | None = strawberry.field(description="What the figure would have meant.")
-
-    @strawberry.field(description="The reason, for people.")
-    def sentence(self, language: InLanguage = Language.NL) -> str:
-        return said(EXPLAINED[self.code].sentence, language)
-
-    @strawberry.field(description="What would help.")
-    def fix(self, language: InLanguage = Language.NL) -> str:
-        return said(EXPLAINED[self.code].fix, language)
-
-    @strawberry.field(description="Who can change it.")
-    def who(self) -> Who:
-        return EXPLAINED[self.code].who
 
 
 @strawberry.type(description="One cell of a breakdown: a value, or why not.", directives=FIGURE_SCOPES)

@@ -16,10 +16,9 @@ def said(text: Text, language: Language) -> str:
     return text.nl if language is Language.NL else text.en
 
 
-@strawberry.type(description="One reason why, in words, and what would help.", directives=OPEN)
-class RefusedFor:
+@strawberry.interface(description="A reason in words, and what would help.", directives=OPEN)
+class Why:
     code: Reason = strawberry.field(description="The reason, for programs.")
-    missing: list[str] = strawberry.field(description="What is missing: scopes, field groups or purposes.")
 
     @strawberry.field(description="The reason, for people.")
     def sentence(self, language: InLanguage = Language.NL) -> str:
@@ -32,6 +31,11 @@ class RefusedFor:
     @strawberry.field(description="Who can change it.")
     def who(self) -> Who:
         return EXPLAINED[self.code].who
+
+
+@strawberry.type(description="One reason why a question was refused.", directives=OPEN)
+class RefusedFor(Why):
+    missing: list[str] = strawberry.field(description="What is missing: scopes, field groups or purposes.")
 
 
 @strawberry.type(description="The whole question was refused; every failing step is named.", directives=OPEN)
