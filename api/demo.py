@@ -184,7 +184,8 @@ def _access(parts: Assembled, settings: Settings) -> dict[str, Any]:
     known = _known_secrets(settings.data_dir / ACCESS_FILE)
     clients = [
         {
-            "name": one.name,
+            "name": one.id,
+            "description": one.name,
             "kind": one.kind.value,
             "institution": one.party,
             "client_id": one.id,
@@ -247,7 +248,7 @@ def welcome(access: dict[str, Any], settings: Settings) -> str:
     """What `make run` ends with: address, applications, and a query to paste."""
     first = access["clients"][0]
     clients = "\n".join(
-        f"  {one['client_id']:<20} {one['kind']:<16} {one['name']}" for one in access["clients"]
+        f"  {one['client_id']:<20} {one['kind']:<16} {one['description']}" for one in access["clients"]
     )
     query = "{ audience { ... on Audience { bookers { ... on Count { value } } tickets { ... on Count { value } } } } }"
     return f"""

@@ -34,7 +34,13 @@ def test_a_read_without_its_permit_does_not_type_check(path: Path, errors: dict[
     assert errors[path.name] == [expected.group(1)]
 
 
-def test_a_cast_to_a_permit_is_banned_by_lint(tmp_path: Path) -> None:
+def test_a_cast_passes_the_types_and_not_the_lint(errors: dict[str, list[str]]) -> None:
+    assert errors["cast.py"] == []
+    (breach,) = law.breaches(HERE / "cast.py", "resolvers/peek.py")
+    assert "a cast to a closed value" in breach
+
+
+def test_going_around_a_closed_value_is_banned_by_lint(tmp_path: Path) -> None:
     file = tmp_path / "peek.py"
     file.write_text(
         "from typing import cast\n"
