@@ -1,0 +1,1 @@
+"""The GraphQL front: limits, budget, execution, and the one shape of its answers."""
