@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
 from api.assembly import Assembled, assembled
 from api.oauth.secrets import hash_secret
 from api.settings import Settings, SettingsRefused
 from consent_ledger.clients import add_secret, register_client
 from consent_ledger.clients import client as registered
 from consent_ledger.clock import SimulatedClock
-from consent_ledger.database import reading, writing
+from consent_ledger.database import Login, open_engine, reading, writing
 from consent_ledger.steps import ROLE_MAY
 from consent_ledger.vocabulary import ClientId, ClientKind, PartyId, Scope
 from insight.blocks import NoLawfulBlock
@@ -140,12 +142,10 @@ def ensure(settings: Settings, *, scale: float = 1.0, progress: Callable[[str], 
     Repeatable, and resumable after a crash: what stands already is left as it is. On return the access
     file is written, readable by its owner alone.
     """
-    with assembled(settings, clock=SimulatedClock(OPENING), create="sandbox") as parts:
-        _refuse_a_real_platform(parts)
-        is_planted = _is_registered(parts, CLIENTS[0])
-    if not is_planted:
+    if not _is_planted(settings):
         _plant(settings, scale, progress)
     with assembled(settings) as parts:
+        _refuse_a_real_platform(parts)
         access = _access(parts, settings)
     path = settings.data_dir / ACCESS_FILE
     path.touch(mode=0o600, exist_ok=True)
@@ -166,7 +166,8 @@ def _refuse_a_real_platform(parts: Assembled) -> None:
 def _plant(settings: Settings, scale: float, progress: Callable[[str], None]) -> None:
     """The sector under its simulated clock; the applications come last, and say that it is whole."""
     clock = SimulatedClock(OPENING)
-    with assembled(settings, clock=clock) as parts:
+    with assembled(settings, clock=clock, create="sandbox") as parts:
+        _refuse_a_real_platform(parts)
         plant(parts.house, sector(scale), clock=clock, progress=progress)
         progress("Making the sector's release")
         made = make_release(parts.house, start=RELEASED[0], end=RELEASED[1], policy="unnoised-1")
@@ -174,8 +175,17 @@ def _plant(settings: Settings, scale: float, progress: Callable[[str], None]) ->
             progress("Too few houses for a lawful release; benchmarks are withheld")
 
 
-def _is_registered(parts: Assembled, one: DemoClient) -> bool:
-    with reading(parts.house.engine) as connection:
+def _is_planted(settings: Settings) -> bool:
+    """Whether the last act of planting stands; asked of the database alone, because opening a ledger reads it."""
+    engine = open_engine(settings.database_url, Login.APP)
+    try:
+        return _is_registered(engine, CLIENTS[0])
+    finally:
+        engine.dispose()
+
+
+def _is_registered(engine: Engine, one: DemoClient) -> bool:
+    with reading(engine) as connection:
         return registered(connection, ClientId(one.id)) is not None
 
 
@@ -224,7 +234,7 @@ def _known_secrets(path: Path) -> dict[str, str]:
 def _secret(parts: Assembled, one: DemoClient, known: str | None) -> str:
     """A secret that works: the known one, that of a new application, or one more beside the lost."""
     house = parts.house
-    if not _is_registered(parts, one):
+    if not _is_registered(house.engine, one):
         draft, rider, secret = register_client(
             id=ClientId(one.id),
             party=one.party,

@@ -37,12 +37,14 @@ class Criteria:
     def __post_init__(self) -> None:
         if any(not (len(pc4) == 4 and pc4.isascii() and pc4.isdigit()) for pc4 in self.pc4 or ()):
             raise CriteriaRefused("UNKNOWN_PC4", "A postcode area is four digits, such as 1011.")
-        if not (self.provinces or frozenset()) <= set(places().provinces):
+        if self.provinces and not self.provinces <= set(
+            places().provinces
+        ):  # the map is read when it is asked
             known = ", ".join(places().provinces)
             raise CriteriaRefused("UNKNOWN_PROVINCE", f"A province is one of {known}.")
-        known_segments = [segment.id for segment in ci_seg().behaviour]
-        if not (self.segments or frozenset()) <= set(known_segments):
-            raise CriteriaRefused("UNKNOWN_SEGMENT", f"A segment is one of {', '.join(known_segments)}.")
+        if self.segments and not self.segments <= {segment.id for segment in ci_seg().behaviour}:
+            known = ", ".join(segment.id for segment in ci_seg().behaviour)
+            raise CriteriaRefused("UNKNOWN_SEGMENT", f"A segment is one of {known}.")
 
     @property
     def groups(self) -> frozenset[FieldGroup]:
