@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 
 from consent_ledger.entry import Actor, Draft, Entry, EntryType, Json, canonical
@@ -26,6 +26,18 @@ from consent_ledger.vocabulary import (
     ProductionRef,
     Purpose,
 )
+
+MOST_PERSONS = 1_000_000
+"""The largest minimum group that can be agreed."""
+
+
+class TermsRefused(Exception):
+    """Terms that nobody can agree on. Carries a code and a plain sentence, never a value."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = "TERMS_REFUSED"
+        self.sentence = sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +78,16 @@ class Agreement:
     def is_over(self) -> bool:
         return self.ended_by is not None or self.refused_by is not None
 
+    def is_expired(self, at: datetime) -> bool:
+        return self.valid_until is not None and at >= self.valid_until
+
     def is_active(self, at: datetime) -> bool:
         """Accepted by every party, ended by none, and valid at this time."""
         return (
             self.is_accepted
             and not self.is_over
             and (self.valid_from is None or self.valid_from <= at)
-            and (self.valid_until is None or at < self.valid_until)
+            and not self.is_expired(at)
         )
 
     def status(self, at: datetime) -> str:
@@ -81,7 +96,7 @@ class Agreement:
             return "refused"
         if self.ended_by is not None:
             return "ended"
-        if self.valid_until is not None and at >= self.valid_until:
+        if self.is_expired(at):
             return "expired"
         return "active" if self.is_active(at) else "proposed"
 
@@ -130,7 +145,11 @@ def _day(value: object) -> date | None:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the parties agree on. `sources` give, `recipients` receive; `productions` None: all, said aloud."""
+    """
+    What the parties agree on. `sources` give, `recipients` receive; `productions` None: all, said aloud.
+
+    Raises `TermsRefused` for terms under which nothing could ever be given, or a group of nobody.
+    """
 
     package: Package
     sources: frozenset[PartyId]
@@ -144,6 +163,16 @@ class Terms:
     minimum_group: int = 10
     onward: bool = False
     controller_role: ControllerRole = ControllerRole.INDEPENDENT
+
+    def __post_init__(self) -> None:
+        if not self.purposes or not self.groups:
+            raise TermsRefused("An agreement names at least one purpose and one field group.")
+        if self.productions is not None and not self.productions:
+            raise TermsRefused("An agreement names at least one production, or says that it is about all.")
+        if not 1 <= self.minimum_group <= MOST_PERSONS:
+            raise TermsRefused(f"The minimum group is a whole number from 1 to {MOST_PERSONS}.")
+        if self.period_start and self.period_end and self.period_end <= self.period_start:
+            raise TermsRefused("The period of an agreement ends after it starts.")
 
     def body(self) -> dict[str, Json]:
         """The terms as they stand in the entry, lists sorted."""
@@ -192,7 +221,11 @@ def propose(
     valid_from: datetime | None = None,
     valid_until: datetime | None = None,
 ) -> Draft:
-    """The draft that puts an agreement on the table; `counters` is the position of the proposal it answers."""
+    """
+    The draft that puts an agreement on the table; `counters` is the position of the proposal it answers.
+
+    Raises `TermsRefused` for a time that is none.
+    """
     body: dict[str, Json] = {
         "agreement": agreement,
         "package": terms.package.value,
@@ -201,7 +234,18 @@ def propose(
         "terms_sha256": terms.sha256(),
     }
     refs = () if counters is None else (counters,)
-    return Draft(EntryType.AGREEMENT_PROPOSED, actor, idem, body, refs, valid_from, valid_until)
+    return Draft(EntryType.AGREEMENT_PROPOSED, actor, idem, body, refs, _utc(valid_from), _utc(valid_until))
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    if moment.utcoffset() is None:
+        raise TermsRefused("A time needs its zone.")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise TermsRefused("A time lies beyond the calendar.") from None
 
 
 def accept(agreement: Agreement, party: PartyId, *, actor: Actor, idem: str, assurance: Assurance) -> Draft:

@@ -273,12 +273,24 @@ class _Fold:
             raise IllegalEntry("ONE_SIDED", "an agreement needs who gives and who receives")
         if agreement.proposer not in agreement.parties | {PLATFORM}:
             raise IllegalEntry("NOT_A_PARTY", "only a party can propose an agreement")
+        _speaks_for(entry, agreement.proposer)
         if agreement.valid_from is not None and agreement.valid_from < instant(entry.rt):
             raise IllegalEntry("BACK_DATED", "an agreement cannot begin before it is recorded")
+        if agreement.is_expired(instant(entry.rt)):
+            raise IllegalEntry("AGREEMENT_EXPIRED", "an agreement cannot end before it is recorded")
+        for ref in entry.refs:
+            self._countered(ref, agreement.proposer)
         self._map("agreements")[agreement.id] = agreement
         for party in agreement.parties:
             known = self._see("agreements_of").get(party, ())
             self._map("agreements_of")[party] = (*known, agreement.id)  # type: ignore[misc]  # a tuple of ids
+
+    def _countered(self, ref: int, proposer: PartyId) -> None:
+        """A counter-proposal answers a proposal that was made to its proposer."""
+        for known in map(self._see("agreements").get, self._see("agreements_of").get(proposer, ())):  # type: ignore[call-overload]  # a tuple of ids
+            if isinstance(known, Agreement) and known.seqs[0] == ref:
+                return
+        raise IllegalEntry("UNKNOWN_AGREEMENT", "a counter-proposal answers a proposal to the same party")
 
     def _agreement(self, entry: Entry) -> tuple[Agreement, PartyId]:
         """The agreement this entry speaks of, still open, and the party that speaks."""
@@ -286,8 +298,9 @@ class _Fold:
         party = PartyId(str(entry.body["party"]))
         if not isinstance(known, Agreement) or party not in known.parties:
             raise IllegalEntry("UNKNOWN_AGREEMENT", "this organisation is no party to such an agreement")
-        if entry.actor.party not in {party, PLATFORM}:
-            raise IllegalEntry("NOT_A_PARTY", "only the organisation itself can speak for itself")
+        _speaks_for(entry, party)
+        if entry.refs not in {(), known.seqs[:1]}:
+            raise IllegalEntry("REFS", "the entry refers to something else than its proposal")
         if known.is_over:
             raise IllegalEntry("AGREEMENT_ENDED", "this agreement has ended; propose a new one")
         return known, party
@@ -296,6 +309,8 @@ class _Fold:
         known, party = self._agreement(entry)
         if entry.body["terms_sha256"] != known.terms_sha256:
             raise IllegalEntry("OTHER_TERMS", "what was accepted is not what was proposed")
+        if known.is_expired(instant(entry.rt)):
+            raise IllegalEntry("AGREEMENT_EXPIRED", "the proposal has expired; propose a new one")
         if party in known.accepted:
             raise IllegalEntry("ALREADY_ACCEPTED", "this organisation accepted the agreement already")
         self._map("agreements")[known.id] = replace(
@@ -349,6 +364,11 @@ class _Fold:
 
     def nothing(self, entry: Entry) -> None:
         """Disclosures, refusals and exports are recorded; they change no verdict."""
+
+
+def _speaks_for(entry: Entry, party: PartyId) -> None:
+    if entry.actor.party not in {party, PLATFORM}:
+        raise IllegalEntry("NOT_A_PARTY", "only the organisation itself can speak for itself")
 
 
 _TAKE = {

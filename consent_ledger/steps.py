@@ -205,7 +205,7 @@ def agreement_stands(case: Case) -> Failing | None:
         )
         case.basis.update(case.agreement.seqs)
         return None
-    over = [agreement for agreement in reaching if agreement.is_accepted]
+    over = [agreement for agreement in reaching if agreement.is_accepted and _is_past(agreement, case)]
     if over:
         case.basis.update(seq for agreement in over for seq in agreement.seqs)
         return Failing(Reason.AGREEMENT_ENDED, tuple(sorted(agreement.id for agreement in over)))
@@ -250,6 +250,11 @@ STEPS: tuple[Step, ...] = (
     fields_are_agreed,
     granularity_is_agreed,
 )
+
+
+def _is_past(agreement: Agreement, case: Case) -> bool:
+    """Ended or expired; one that has not begun yet is as if it were not there."""
+    return agreement.is_over or agreement.is_expired(case.snapshot.at)
 
 
 def _reaches(agreement: Agreement, question: Question[Any]) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from consent_ledger.agreements import Agreement, Terms, accept, end, new_id, propose
+from consent_ledger.entry import Draft
 from consent_ledger.log import Acknowledgement
 from consent_ledger.permit import Refusal
 from consent_ledger.question import agreeing_question, agreements_question
-from consent_ledger.vocabulary import AgreementId, Assurance, PartyId
+from consent_ledger.state import IllegalEntry
+from consent_ledger.vocabulary import AgreementId, Assurance
 from resolvers.gate import Inquiry, Receipt, entry_key
 
 
@@ -90,32 +92,40 @@ def accept_agreement(ask: Inquiry, wanted: AgreementId, *, key: str) -> Changed 
     """
     Accept it for the caller's own organisation; recorded as `operator_attested` until passkeys sign.
 
-    Raises `AgreementRefused` for an agreement to which the caller is no party, as for one that never was.
+    Repeatable under the same key. Raises `AgreementRefused` for an agreement to which the caller is no
+    party, as for one that never was, and `IllegalEntry` for one that is over or accepted already.
     """
-    return _act(ask, wanted, key, "accept")
+    permit = ask.ask(agreeing_question(ask.caller.party))
+    if isinstance(permit, Refusal):
+        return permit
+    found, idem = _own(ask, wanted), entry_key("accept", ask.caller, key)
+    attested = Assurance.OPERATOR_ATTESTED
+    draft = accept(found, permit.controller, actor=ask.actor, idem=idem, assurance=attested)
+    return _changed(found.id, ask.house.ledger.append(draft))
 
 
 def end_agreement(ask: Inquiry, wanted: AgreementId, *, key: str) -> Changed | Refusal:
     """
     End it, alone and at once; one that is only proposed is refused by it.
 
-    Raises `AgreementRefused` as `accept_agreement` does.
+    Repeatable under the same key. Raises what `accept_agreement` raises.
     """
-    return _act(ask, wanted, key, "end")
-
-
-def _act(ask: Inquiry, wanted: AgreementId, key: str, act: str) -> Changed | Refusal:
     permit = ask.ask(agreeing_question(ask.caller.party))
     if isinstance(permit, Refusal):
         return permit
-    found, party = _own(ask, wanted), PartyId(permit.controller)
-    idem = entry_key(act, ask.caller, key)
-    draft = (
-        accept(found, party, actor=ask.actor, idem=idem, assurance=Assurance.OPERATOR_ATTESTED)
-        if act == "accept"
-        else end(found, party, actor=ask.actor, idem=idem)
-    )
-    return _changed(found.id, ask.house.ledger.append(draft))
+    found, idem = _own(ask, wanted), entry_key("end", ask.caller, key)
+
+    def ending(seen: Agreement) -> Draft:
+        return end(seen, permit.controller, actor=ask.actor, idem=idem)
+
+    try:
+        done = ask.house.ledger.append(ending(found))
+    except IllegalEntry as raced:
+        if raced.code != "ALREADY_ACCEPTED":
+            raise
+        # The last party accepted after this request was pinned: it is ended all the same, at once.
+        done = ask.house.ledger.append(ending(replace(found, accepted=found.parties)))
+    return _changed(found.id, done)
 
 
 def _own(ask: Inquiry, wanted: AgreementId) -> Agreement:
