@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -165,13 +166,20 @@ def genre_of(ref: str) -> str:
     return GENRES[int(ref.rpartition("-")[2] or 0) % len(GENRES)] if "-" in ref else "theatre"
 
 
-def fill(connection: Connection, rows: Iterable[Row], counts: Iterable[Row] = ()) -> None:
+def fill(
+    connection: Connection,
+    rows: Iterable[Row],
+    counts: Iterable[Row] = (),
+    *,
+    titles: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Write lines, with the productions and performances that they name, and visit counts."""
     rows = list(rows)
     plays = {(row["institution"], row["production"]) for row in rows}
     shows = {(row["institution"], row["performance"]): row for row in rows}
     for house, ref in sorted(plays):
-        values = {"institution": house, "ref": ref, "title": ref.title(), "genre": genre_of(ref)}
+        title = titles.get(ref, ref.title())
+        values = {"institution": house, "ref": ref, "title": title, "genre": genre_of(ref)}
         connection.execute(insert(production).values(values))
     for (house, ref), row in sorted(shows.items()):
         values = {
