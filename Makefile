@@ -1,14 +1,14 @@
 # Everything works on a machine with Python 3.11, venv and make. `make help` lists the targets.
 PYTHON ?= python3.11
-HOST ?= 127.0.0.1
-PORT ?= 8000
+HOST ?= $(or $(CULTUURINZICHT_HOST),127.0.0.1)
+PORT ?= $(or $(CULTUURINZICHT_PORT),8000)
 CULTUURINZICHT_DATA_DIR ?= var
 VENV := .venv
 BIN := $(VENV)/bin
 export HOST PORT CULTUURINZICHT_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock clean
+.PHONY: help run test check bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -28,6 +28,10 @@ check: ## lint, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python make/law.py api schema resolvers consent_ledger insight migrations seeds
+
+bench: ## print costs as ratios against their floors, in one run
+	@PYTHON="$(PYTHON)" sh make/install.sh dev
+	@$(BIN)/python -m bench.spine
 
 lock: ## renew the hash-locked requirements (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/runtime.txt
