@@ -82,5 +82,6 @@ def _read(
     raw = measure(permit, index, asked.criteria, names, today=today)
     if permit.agreement is not None:
         persons = subjects(permit, index, asked.criteria, today=today)
-        ask.disclosed(permit, persons=persons, rows=raw.coverage.tickets)
+        read = (asked.period, asked.criteria)
+        ask.disclosed(permit, of=read, persons=persons, rows=raw.coverage.tickets)
     return release_audience(permit, raw)

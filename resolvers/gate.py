@@ -12,7 +12,7 @@ The inquiry: one request's stay in the house.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -21,14 +21,25 @@ from hmac import digest
 from sqlalchemy import insert
 from sqlalchemy.engine import Connection
 
-from consent_ledger.entry import Actor, Draft, EntryType, Json, RowBucket
-from consent_ledger.log import Acknowledgement
+from consent_ledger.entry import Actor, Draft, EntryRefused, EntryType, Json, RowBucket
+from consent_ledger.log import Acknowledgement, LedgerError, Rider
 from consent_ledger.permit import Caller, Permit, Read, Refusal, Snapshot, decide
 from consent_ledger.question import ActT, Question
+from consent_ledger.state import IllegalEntry
 from consent_ledger.tree import Tree, leaf_hash
 from consent_ledger.vocabulary import PersonRef, Position
 from insight.tables import disclosure_secret
 from resolvers.house import House
+
+
+class AnswerNotRecorded(LedgerError):
+    """The ledger cannot hold what this answer must leave behind, so the answer is not given."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "ANSWER_NOT_RECORDED",
+            "This answer could not be recorded in the ledger, so it is not given; ask again.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,7 @@ class Inquiry:
     receipt: Receipt | None = None
     _read: list[Permit[Read]] = field(default_factory=list)
     _persons: set[PersonRef] = field(default_factory=set)
-    _rows: int = 0
+    _rows: dict[Hashable, int] = field(default_factory=dict)
     _refused: list[Refusal] = field(default_factory=list)
 
     @property
@@ -73,29 +84,56 @@ class Inquiry:
             self._refused.append(answer)
         return answer
 
-    def disclosed(self, permit: Permit[Read], *, persons: Iterable[PersonRef], rows: int) -> None:
-        """Say that data of another controller were read; own data need no entry."""
+    def disclosed(
+        self, permit: Permit[Read], *, of: Hashable, persons: Iterable[PersonRef], rows: int
+    ) -> None:
+        """
+        Say that data of another controller were read; own data need no entry.
+
+        `of` names what was read: rows of the same under the same agreement are told once.
+        """
         if permit.agreement is None:
             return
         if permit not in self._read:
             self._read.append(permit)
         self._persons.update(persons)
-        self._rows += rows
+        self._rows[permit.agreement, permit.controller, of] = rows
 
     def close(self) -> None:
-        """Record what left and what was refused; durable on return. Raises when it cannot be recorded."""
+        """
+        Record what left and what was refused, both or neither; durable on return.
+
+        Raises `AnswerNotRecorded` and what the log raises; then nothing may leave.
+        """
+        drafts: list[tuple[Draft, Rider | None]] = []
         if self._read:
-            self.receipt = _record(self, self._disclosure())
+            drafts.append(self._disclosure())
         if self._refused:
-            self.house.ledger.append(self._refusal())
+            drafts.append((self._refusal(), None))
+        if not drafts:
+            return
+        ledger = self.house.ledger
+        try:
+            if len(drafts) == 1:  # alone, it shares its transaction with whatever else waits
+                done = [ledger.append(drafts[0][0], rider=drafts[0][1])]
+            else:
+                done = ledger.append_all(drafts)
+        except (EntryRefused, IllegalEntry) as impossible:
+            raise AnswerNotRecorded from impossible
+        if self._read:
+            self.receipt = Receipt.of(done[0])
 
     def _basis(self, seqs: Iterable[int]) -> dict[str, Json]:
         """On what an auditor replays the decisions: the pinned position and the entries used."""
         size, root = self.snapshot.size, self.snapshot.root.hex()
         return {"size": size, "root": root, "seqs": [*sorted(set(seqs))]}
 
-    def _disclosure(self) -> tuple[Draft, bytes]:
+    def _disclosure(self) -> tuple[Draft, Rider]:
         nonce = secrets.token_bytes(32)
+
+        def keep_nonce(connection: Connection, position: Position) -> None:
+            connection.execute(insert(disclosure_secret).values(position=position, nonce=nonce))
+
         permits = self._read
         body: dict[str, Json] = {
             "request_sha256": self.request_sha256,
@@ -106,13 +144,12 @@ class Inquiry:
             "purposes": [*sorted({permit.purpose.value for permit in permits})],
             "groups": [*sorted({group.value for permit in permits for group in permit.groups})],
             "granularity": max(permits, key=_fineness).granularity.value,
-            "rows": RowBucket.of(self._rows).value,
+            "rows": RowBucket.of(sum(self._rows.values())).value,
             "persons": len(self._persons),
             "subjects": commit_to_subjects(self._persons, nonce),
             "basis": self._basis(seq for permit in permits for seq in permit.basis),
         }
-        draft = Draft(EntryType.DISCLOSURE_RECORDED, self.actor, f"d-{self.request_id}", body)
-        return draft, nonce
+        return Draft(EntryType.DISCLOSURE_RECORDED, self.actor, f"d-{self.request_id}", body), keep_nonce
 
     def _refusal(self) -> Draft:
         reasons = {failing.reason for refusal in self._refused for failing in refusal.failing}
@@ -156,15 +193,6 @@ def commit_to_subjects(persons: Iterable[PersonRef], nonce: bytes) -> str:
     for leaf in sorted(digest(nonce, person.encode(), "sha256") for person in persons):
         tree.append(leaf_hash(leaf))
     return tree.root().hex()
-
-
-def _record(ask: Inquiry, made: tuple[Draft, bytes]) -> Receipt:
-    draft, nonce = made
-
-    def keep_nonce(connection: Connection, position: Position) -> None:
-        connection.execute(insert(disclosure_secret).values(position=position, nonce=nonce))
-
-    return Receipt.of(ask.house.ledger.append(draft, rider=keep_nonce))
 
 
 def entry_key(act: str, caller: Caller, key: str) -> str:
