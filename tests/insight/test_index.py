@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from threading import Barrier
@@ -19,7 +16,6 @@ from consent_ledger.permit import Permit, PermitEnded, PersonFilter, Read
 from consent_ledger.question import Subject
 from consent_ledger.snapshot import Life
 from consent_ledger.vocabulary import ConsentAct, Position, ProductionRef, Purpose
-from insight import store
 from insight.audiences import measure
 from insight.criteria import Criteria
 from insight.figures import RawCount
@@ -59,20 +55,6 @@ def test_a_permit_for_one_house_gives_no_row_of_another() -> None:
         assert [found.ref for found in productions(mine, connection)] == ["hamlet"]
         assert len(visit_counts(mine, connection)) == 0
         assert visit_counts(hers, connection).number.tolist() == [7]
-
-
-@pytest.mark.parametrize("name", sorted(name for _, name, _ in pkgutil.iter_modules(store.__path__)))
-def test_every_public_read_takes_a_permit_first(name: str) -> None:
-    module = importlib.import_module(f"insight.store.{name}")
-    public = [
-        function
-        for called, function in inspect.getmembers(module, inspect.isfunction)
-        if not called.startswith("_") and function.__module__ == module.__name__
-    ]
-    assert public
-    for function in public:
-        first = next(iter(inspect.signature(function).parameters.values()))
-        assert first.annotation == "Permit[Read]"
 
 
 @pytest.mark.parametrize("read", [lines, productions, visit_counts])
