@@ -34,7 +34,7 @@ def settings() -> str:
 
 
 def _code(default: str) -> str:
-    return default if " " in default else f"`{default}`"
+    return default.replace("<", "\\<") if " " in default else f"`{default}`"
 
 
 def commands() -> str:

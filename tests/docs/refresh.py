@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.docs import readme
+from tests.docs import auditing, readme
 from tests.docs.generated import PARTS, SDL, sdl
 from tests.docs.pages import README, read, replaced_block, replaced_region
 
@@ -29,6 +29,11 @@ def answers() -> None:
         text = replaced_block(text, "text", 0, readme.output(planted))
         text = replaced_block(text, "json", 0, readme.laid_out(readme.asked(planted)))
         README.write_text(text, encoding="utf-8")
+        folder = Path(scratch) / "auditor"
+        folder.mkdir()
+        printed = auditing.pasted(planted, folder)
+        text = replaced_block(read(auditing.PAGE), "text", 0, printed[2])
+        auditing.PAGE.write_text(replaced_block(text, "text", 1, printed[5]), encoding="utf-8")
 
 
 if __name__ == "__main__":

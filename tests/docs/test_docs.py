@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from consent_ledger.bodies import DECIDING, EntryType, check_body
+from consent_ledger.entry import read as entry_of
 from consent_ledger.verify import main
 from schema.build import build
 from schema.scopes import SchemaScopes
 from tests.docs.generated import HEADED, PARTS, each_command
-from tests.docs.pages import DOCS, README, REFRESH, ROOT, headings, read, region
+from tests.docs.pages import DOCS, README, REFRESH, ROOT, blocks, headings, read, region
 
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 
@@ -74,3 +77,48 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         ]
         ahead += [one for one in linked if one.suffix == ".md" and one.exists() and one not in seen]
     assert {page.resolve() for page in PAGES} <= seen
+
+
+def entries() -> dict[str, str]:
+    """What the page says of each type of entry."""
+    text = read(DOCS / "ledger-entries.md").split("\n## ")
+    return {part.split("`")[1]: part for part in text if part.startswith("`")}
+
+
+def test_every_type_of_entry_has_its_heading_and_no_other_does() -> None:
+    assert sorted(entries()) == sorted(EntryType)
+
+
+@pytest.mark.parametrize("kind", EntryType)
+def test_an_entry_shows_a_body_that_is_accepted_and_tells_each_of_its_keys(kind: EntryType) -> None:
+    told = entries()[kind]
+    [shown] = blocks(told, "json")
+    body = json.loads(shown)
+    check_body(kind, body)
+    assert re.findall(r"^- `(\w+)`: ", told, re.MULTILINE) == list(body)
+
+
+def test_the_shown_line_is_an_entry_and_its_keys_are_those_of_the_envelope() -> None:
+    text = read(DOCS / "ledger-entries.md")
+    [line] = blocks(text, "text")
+    entry = entry_of(line.strip().encode())
+    assert entry.type == "consent.objected"
+    told = re.findall(r"^\| (`.+?) \|", text.split("## The envelope")[1].split("\n## ")[0], re.MULTILINE)
+    keys = {key for row in told for key in re.findall(r"`(\w+)`", row)}
+    assert keys == set(json.loads(line))
+
+
+def test_what_the_page_says_changes_no_verdict_is_what_changes_none() -> None:
+    text = read(DOCS / "ledger-entries.md").split("change no")[0].split("of a person. ")[1]
+    assert set(re.findall(r"`([\w.]+)`", text)) == set(EntryType) - DECIDING
+
+
+def test_the_glossary_has_one_row_per_word_in_both_languages() -> None:
+    rows = re.findall(
+        r"^\| \*\*(.+?)\*\* \| (.+?) \| (.+?) \| (.+?) \|$", read(DOCS / "glossary.md"), re.MULTILINE
+    )
+    words = [row[0] for row in rows]
+    assert words == sorted(set(words))
+    assert {"institution", "visitor", "visit", "booker", "segment", "agreement", "permit"} <= set(words)
+    assert {"refusal", "position", "checkpoint", "release", "vault", "standing", "purpose"} <= set(words)
+    assert all(part.strip() for row in rows for part in row)
