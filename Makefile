@@ -26,6 +26,7 @@ check: ## lint, types, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy bench/spine.py make/law.py
 	@$(BIN)/lint-imports
 	@$(BIN)/python make/law.py api schema resolvers consent_ledger insight migrations seeds
 

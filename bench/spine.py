@@ -26,7 +26,7 @@ from api.settings import Settings
 from consent_ledger import verify
 from consent_ledger.clock import SimulatedClock
 from consent_ledger.database import reading
-from consent_ledger.entry import Actor, Draft, EntryType
+from consent_ledger.entry import Actor, Draft, EntryType, Json
 from consent_ledger.export import write
 from consent_ledger.parties import platform_caller
 from consent_ledger.permit import Permit, decide
@@ -117,7 +117,7 @@ def decisions(parts: Assembled) -> Iterator[Line]:
         driver = connection.connection.driver_connection
         assert driver is not None
         one = seconds(lambda: [driver.execute("select 1").fetchone() for _ in range(2_000)])
-        pin = seconds(lambda: [house.ledger.pin(connection).end() for _ in range(2_000)])
+        pin = seconds(lambda: [house.ledger.pin(connection) for _ in range(2_000)])
         yield Line("head read and pin", pin / one, "x select 1", "`select 1` on the same connection", 3)
 
 
@@ -126,7 +126,7 @@ def appends(parts: Assembled, folder: Path) -> Iterator[Line]:
     house, actor = parts.house, Actor(PLATFORM, ClientId(PLATFORM))
 
     def append(number: int) -> None:
-        body = {"recipient": PLATFORM, "client": PLATFORM, "start": 0, "stop": number}
+        body: dict[str, Json] = {"recipient": PLATFORM, "client": PLATFORM, "start": 0, "stop": number}
         house.ledger.append(Draft(EntryType.EXPORT_ISSUED, actor, f"bench:{number}", body))
 
     raw = raw_sync_rate(folder)

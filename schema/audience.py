@@ -116,10 +116,11 @@ class Audience:
         description="Bookers whose first known performance lies in the period."
     )
     spend: AmountResult | None = strawberry.field(
-        description="What was paid for the tickets.", directives=SPEND
+        description="What visitors paid for performances: tickets and what was bought with them.",
+        directives=SPEND,
     )
     average_ticket_price: AmountResult | None = strawberry.field(
-        description="Spend divided by paid tickets.", directives=SPEND
+        description="Ticket revenue divided by paid tickets.", directives=SPEND
     )
     segments: BreakdownResult | None = strawberry.field(
         description="Bookers by behaviour segment.", directives=SEGMENT
