@@ -77,3 +77,20 @@ def test_no_file_names_a_path_of_a_developers_machine() -> None:
 @pytest.mark.parametrize("folders", [("", "home", "ada"), ("", "Users", "ada"), ("", "root", "project")])
 def test_such_a_path_would_be_found(folders: tuple[str, ...]) -> None:
     assert _HOME.search(f"data lies in {'/'.join(folders)}/var")
+
+
+@pytest.mark.parametrize("lock", ["runtime", "dev"])
+def test_requirements_are_locked_with_hashes_and_name_no_index(lock: str) -> None:
+    lines = read(ROOT / "requirements" / f"{lock}.txt").splitlines()
+    pinned = [at for at, line in enumerate(lines) if line and not line.startswith((" ", "#"))]
+    assert len(pinned) > 20
+    assert not [lines[at] for at in pinned if "==" not in lines[at] or lines[at].startswith("-")]
+    assert not [lines[at] for at in pinned if not lines[at + 1].strip().startswith("--hash=sha256:")]
+    assert not [line for line in lines if "://" in line]
+
+
+def test_the_build_backend_is_locked_and_needs_nothing_else_to_install_editable() -> None:
+    built = project()
+    assert built["build-system"]["requires"] == ["hatchling"]
+    assert re.search(r"^hatchling==", read(ROOT / "requirements" / "runtime.txt"), re.MULTILINE)
+    assert built["tool"]["hatch"]["build"]["dev-mode-dirs"] == ["."]
