@@ -20,10 +20,14 @@ WIDTH = 100
 
 @dataclass(frozen=True)
 class Sector:
-    """The whole invented sector, planted and served in a folder `var`, and what planting said."""
+    """
+    The whole invented sector, planted and served in a folder `var`; what planting said, and what the
+    first question was answered: asked before any test could add an entry to the ledger.
+    """
 
     server: Server
     printed: str
+    answer: dict[str, Any]
 
     @property
     def folder(self) -> Path:
@@ -37,7 +41,7 @@ def sector(data: Path) -> Iterator[Sector]:
     planted = run("demo", "--no-serve", data=data)
     assert planted.returncode == 0, planted.stderr
     with served(data, scale=1) as server:
-        yield Sector(server, planted.stdout)
+        yield Sector(server, planted.stdout, asked(data.parent))
 
 
 def output(done: Sector) -> str:
@@ -51,12 +55,12 @@ def output(done: Sector) -> str:
     return "\n".join(line.rstrip() for line in printed.strip().splitlines())
 
 
-def asked(done: Sector) -> dict[str, Any]:
+def asked(folder: Path) -> dict[str, Any]:
     """The answer that the README's lines of Python print, run where the reader stands."""
     [lines] = blocks(read(README), "python")
     told = subprocess.run(
         [sys.executable, "-c", lines],
-        cwd=done.folder,
+        cwd=folder,
         env={**os.environ, "PYTHONWARNINGS": "default"},
         capture_output=True,
         text=True,

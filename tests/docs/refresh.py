@@ -27,7 +27,7 @@ def answers() -> None:
     with TemporaryDirectory() as scratch, readme.sector(Path(scratch) / "var") as planted:
         text = replaced_block(read(README), "graphql", 0, planted.server.access["queries"]["season"]["query"])
         text = replaced_block(text, "text", 0, readme.output(planted))
-        text = replaced_block(text, "json", 0, readme.laid_out(readme.asked(planted)))
+        text = replaced_block(text, "json", 0, readme.laid_out(planted.answer))
         README.write_text(text, encoding="utf-8")
         folder = Path(scratch) / "auditor"
         folder.mkdir()
