@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from consent_ledger.vocabulary import (
     Package,
     PartyId,
     PartyKind,
+    Position,
     Purpose,
     Scope,
 )
@@ -135,6 +136,23 @@ class Scene:
         engine = open_engine(self.database.app_url, Login.APP)
         self.engines.append(engine)
         return Ledger.open(engine, self.store, self.signer, clock=self.clock)
+
+    def restart(self) -> None:
+        """The process ends and begins again."""
+        self.house.ledger.close()
+        opened = Ledger.open(self.house.engine, self.store, self.signer, clock=self.clock)
+        self._take(opened)
+
+    def swap(self, other: Ledger) -> Ledger:
+        """Go on through another process's ledger; returns the one that was used until now."""
+        used = self.house.ledger
+        self._take(other)
+        return used
+
+    def _take(self, ledger: Ledger) -> None:
+        house = self.house
+        intake = Intake(engine=house.engine, ledger=ledger, vault=house.vault, clock=self.clock)
+        self.house = replace(house, ledger=ledger, intake=intake, indexes=Indexes())
 
     def close(self) -> None:
         self.house.ledger.close()
@@ -249,14 +267,20 @@ class Scene:
                 actor=OPERATOR,
             )
 
+    def proposed(
+        self, terms: Terms, name: str, *, key: str | None = None, **more: Any
+    ) -> tuple[Position, AgreementId]:
+        with self.inquiry(caller(name)) as ask:
+            done = agreement_door.propose_agreement(ask, terms, key=key or self.key(), **more)
+        assert isinstance(done, agreement_door.Changed), done
+        return done.receipt.position, done.agreement
+
     def agree(self, terms: Terms, *parties: str) -> AgreementId:
         """Proposed by the first of these applications and accepted by all."""
-        with self.inquiry(caller(parties[0])) as ask:
-            done = agreement_door.propose_agreement(ask, terms, key=self.key())
-        assert isinstance(done, agreement_door.Changed), done
+        _, agreement = self.proposed(terms, parties[0])
         for name in parties:
-            self.accept(done.agreement, name)
-        return done.agreement
+            self.accept(agreement, name)
+        return agreement
 
     def accept(self, agreement: AgreementId, name: str, *, key: str | None = None) -> Receipt:
         with self.inquiry(caller(name)) as ask:
