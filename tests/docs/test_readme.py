@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,33 @@ def test_chance_is_nothing_but_ids_roots_and_signatures() -> None:
     assert re.sub(
         r'"root": "[0-9a-f]{64}"', '"root": "…"', json.dumps(answer, ensure_ascii=False)
     ) == json.dumps(kept, ensure_ascii=False)
+
+
+def test_what_pip_installs_is_whole(tmp_path: Path) -> None:
+    """As `pip install .` does it, but for the download: build, unpack, and plant from there alone."""
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    [wheel] = tmp_path.glob("cultuurinzicht-*.whl")
+    unpacked = tmp_path / "unpacked"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(unpacked)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(unpacked),
+        "CULTUURINZICHT_DATA_DIR": str(tmp_path / "var"),
+    }
+    planting = "import api.cli, sys; print(api.cli.__file__); sys.exit(api.cli.main(sys.argv[1:]))"
+    told = subprocess.run(
+        [sys.executable, "-c", planting, "demo", "--no-serve", "--scale", "0.02"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith(str(unpacked)), "what is installed was run, not the checkout"
