@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from api.assembly import Assembled
-from api.errors import Code, Problem, problem_of
+from api.errors import Code, Problem
 from api.graphql import answer as answers
 from api.graphql.answer import GraphQLAnswer
 from api.graphql.execute import Executed, Executor
 from api.graphql.request import GraphQLRequest
 from api.oauth.metadata import resource_metadata_address
 from api.oauth.service import BearerRefused
-from consent_ledger.database import DatabaseRefused, reading
-from consent_ledger.follower import LedgerError
+from api.unavailable import STATUS, UNAVAILABLE, unavailable
+from consent_ledger.database import reading
 from consent_ledger.vocabulary import Position
 from resolvers.gate import Inquiry, Receipt, inquiry, request_digest
 from schema.build import build
@@ -51,8 +52,9 @@ class GraphQLDoor:
             return answers.problem(
                 told, request_id=request_id, headers={"www-authenticate": refused.www_authenticate}
             )
-        except (LedgerError, DatabaseRefused) as refused:
-            return answers.problem(problem_of(refused), request_id=request_id)
+        except UNAVAILABLE as error:
+            told = unavailable(error, request_id)
+            return replace(answers.problem(told, request_id=request_id), status=STATUS)
 
     def _told(
         self,

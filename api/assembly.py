@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select
 
 from api.oauth.service import OAuth
 from api.settings import Settings, SettingsRefused
-from consent_ledger.checkpoint import CheckpointStore, Signer
+from consent_ledger.checkpoint import CheckpointStore, NoteRefused, Signer, StoreRefused
 from consent_ledger.clock import Clock, system_clock
 from consent_ledger.database import Login, open_engine, reading
 from consent_ledger.keyring import Keyring
@@ -55,7 +55,9 @@ def prepare(settings: Settings) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
             raise SettingsRefused(
-                f"The folder {folder} cannot be made or written; choose another one."
+                f"The folder {folder} cannot be made or written; choose another one.",
+                "CULTUURINZICHT_DATA_DIR says where the data go, CULTUURINZICHT_CHECKPOINT_STORE where the"
+                " last checkpoint is kept.",
             ) from None
     migrate(
         settings.owner_database_url,
@@ -88,8 +90,8 @@ def assembled(
         check(engine, History.MAIN)
         check(vault_engine, History.VAULT)
         keyring = Keyring.open(settings.keys_dir)
-        signer = Signer(settings.origin, Ed25519PrivateKey.from_private_bytes(keyring.secret("ledger")))
-        store = CheckpointStore(settings.checkpoint_store)
+        signer = _signer(settings, keyring)
+        store = _store(settings)
         stack.callback(store.close)
         if create is not None and _is_empty(engine):
             ledger = Ledger.create(engine, store, signer, clock=clock, sandbox=create == "sandbox")
@@ -116,6 +118,28 @@ def assembled(
             clock=clock,
         )
         yield Assembled(settings, house, oauth)
+
+
+def _signer(settings: Settings, keyring: Keyring) -> Signer:
+    key = Ed25519PrivateKey.from_private_bytes(keyring.secret("ledger"))
+    try:
+        return Signer(settings.origin, key)
+    except NoteRefused:
+        raise SettingsRefused(
+            "CULTUURINZICHT_ORIGIN is no name of a ledger.",
+            "Write a host and a path in plain characters without a scheme, such as example.nl/ledger.",
+        ) from None
+
+
+def _store(settings: Settings) -> CheckpointStore:
+    try:
+        return CheckpointStore(settings.checkpoint_store)
+    except StoreRefused as refused:
+        raise SettingsRefused(
+            str(refused),
+            f"See that {settings.checkpoint_store} (CULTUURINZICHT_CHECKPOINT_STORE) is a file of its own that"
+            " can be written, in a folder that is there.",
+        ) from None
 
 
 def _is_empty(engine: Engine) -> bool:

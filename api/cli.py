@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from traceback import extract_tb
 
-from api.settings import Settings, SettingsRefused
+from api.settings import Settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,23 +25,55 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(arguments)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # the reader of our output left, as `head` does; Python would complain again when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except Exception as error:  # noqa: BLE001 -- the edge of the program: a sentence instead of a traceback
         return _refused(error)
 
 
+class CommandRefused(Exception):
+    """What was asked on the command line cannot be done. The message is one plain sentence."""
+
+    code = "COMMAND_REFUSED"
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+_LARGEST_SCALE = 100
+"""Of the demo's sector: beyond, it would no longer be made in any useful time."""
+
+_NEXT_STEP = {
+    "NO_LEDGER": "For a platform run: cultuurinzicht migrate --create platform. For a sandbox: cultuurinzicht demo",
+    "DATABASE_NOT_MIGRATED": "Run: cultuurinzicht migrate",
+    "FOLDER_MISSING": "CULTUURINZICHT_DATA_DIR says where the data are; to begin there: cultuurinzicht migrate",
+}
+"""What to run, for refusals of rooms that know no commands."""
+
+
 def _refused(error: Exception) -> int:
-    """One plain sentence for what our own exceptions say; anything else is named by its kind alone."""
+    """One plain sentence and the next step, for what our own exceptions say."""
     sentence = getattr(error, "sentence", None)
-    if isinstance(error, SettingsRefused) and sentence is None:
-        sentence = str(error)
     if not isinstance(sentence, str):
-        sentence = (
-            f"Something went wrong that nobody foresaw ({type(error).__name__}). Nothing half was stored."
-        )
+        sentence = _unforeseen(error)
     print(sentence, file=sys.stderr)
-    if isinstance(step := getattr(error, "next_step", None), str) and step:
+    step = getattr(error, "next_step", None) or getattr(error, "fix", None)
+    step = step or _NEXT_STEP.get(str(getattr(error, "code", "")))
+    if isinstance(step, str) and step != sentence:
         print(step, file=sys.stderr)
     return 1
+
+
+def _unforeseen(error: Exception) -> str:
+    """Kind and place, for who mends it; never the text, which may hold a value."""
+    frames = extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return (
+        f"Something went wrong that nobody foresaw ({type(error).__name__}{place}). Nothing half was stored."
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,7 +108,11 @@ def _parser() -> argparse.ArgumentParser:
     ingest.add_argument("file")
     ingest.add_argument("--institution", required=True, help="id of the house")
     ingest.add_argument("--unit", choices=["tickets", "visits"], default="tickets")
-    ingest.add_argument("--mapping", required=True, help="name of the mapping, such as pretix-nl@1")
+    ingest.add_argument(
+        "--mapping",
+        required=True,
+        help="how the file is read: pretix-nl or cultuurinzicht for tickets, visits for visits",
+    )
     ingest.add_argument("--source", default="file", help="name of the source system, such as pretix")
     ingest.add_argument("--key", help="idempotency key; without it, the checksum of the file")
     ingest.add_argument("--json", action="store_true", help="print the whole report as JSON")
@@ -89,10 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     export = ledger_commands.add_parser("export", help="write the whole ledger into a folder")
     export.add_argument("folder")
     export.set_defaults(run=_ledger_export)
-    verify = ledger_commands.add_parser(
-        "verify", help="verify an export offline, or a server", add_help=False
-    )
-    verify.add_argument("rest", nargs=argparse.REMAINDER)
+    verify = ledger_commands.add_parser("verify", help="verify an export offline, or a server")
+    verify.add_argument("path_or_url", help="folder, zip, export.jsonl, or the address of a server")
+    verify.add_argument("--key", help="verifier key NAME+ID+KEY, from another source than the export")
+    verify.add_argument("--token", help="bearer token with ledger:export, for the address of a server")
     verify.set_defaults(run=_ledger_verify)
 
     settings = commands.add_parser("settings", help="list the settings with the values in force")
@@ -102,9 +142,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _settings_of(arguments: argparse.Namespace) -> Settings:
     """The settings of the environment, with host and port of the command line."""
-    from os import environ
-
-    given = dict(environ)
+    given = dict(os.environ)
     for name in ("host", "port"):
         if value := getattr(arguments, name, None):
             given[f"CULTUURINZICHT_{name.upper()}"] = value
@@ -116,14 +154,16 @@ def _demo(arguments: argparse.Namespace) -> int:
     from api.assembly import prepare
 
     settings = _settings_of(arguments)
-    if not arguments.no_serve:
-        serving.refuse_a_taken_port(settings)
-    prepare(settings)
-    access = demo.ensure(settings, scale=arguments.scale, progress=_progress)
+    if not (math.isfinite(arguments.scale) and 0 < arguments.scale <= _LARGEST_SCALE):
+        raise CommandRefused(f"The scale is a number above 0, and at most {_LARGEST_SCALE}.")
     if arguments.no_serve:
+        prepare(settings)
+        demo.ensure(settings, scale=arguments.scale, progress=_progress)
         return 0
-    print(demo.welcome(access, settings), flush=True)
-    serving.serve(settings)
+    with serving.claim_port(settings) as claimed:
+        prepare(settings)
+        access = demo.ensure(settings, scale=arguments.scale, progress=_progress)
+        serving.serve(settings, claimed, announce=lambda: _progress(demo.welcome(access, settings)))
     return 0
 
 
@@ -131,9 +171,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     from api import serving
 
     settings = _settings_of(arguments)
-    serving.refuse_a_taken_port(settings)
-    print(f"Serving on {settings.base_url}", flush=True)
-    serving.serve(settings)
+    with serving.claim_port(settings) as claimed:
+        serving.serve(settings, claimed, announce=lambda: _progress(f"Serving on {settings.base_url}"))
     return 0
 
 
@@ -152,8 +191,6 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
 
 def _ingest(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from api.ingest import ingest
 
     return ingest(
@@ -171,13 +208,17 @@ def _ingest(arguments: argparse.Namespace) -> int:
 def _release(arguments: argparse.Namespace) -> int:
     from api.assembly import assembled
     from insight.blocks import NoLawfulBlock
-    from insight.months import month
+    from insight.months import MonthRefused, month
     from resolvers.releases import make_release
 
+    try:
+        start, end = month(arguments.start), month(arguments.end)
+    except MonthRefused:
+        raise CommandRefused("A month is written as YYYY-MM, such as 2026-09.") from None
+    if end <= start:
+        raise CommandRefused("The month after the last lies before the first, or is the same.")
     with assembled(Settings.read()) as parts:
-        made = make_release(
-            parts.house, start=month(arguments.start), end=month(arguments.end), policy=arguments.policy
-        )
+        made = make_release(parts.house, start=start, end=end, policy=arguments.policy)
     if isinstance(made, NoLawfulBlock):
         print("No release: too few houses joined for a single lawful block.", file=sys.stderr)
         return 1
@@ -189,14 +230,17 @@ def _release(arguments: argparse.Namespace) -> int:
 
 
 def _ledger_export(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from api.assembly import assembled
     from consent_ledger.database import reading
     from consent_ledger.export import write
 
     with assembled(Settings.read()) as parts, reading(parts.house.engine) as connection:
-        write(parts.house.ledger, connection, Path(arguments.folder))
+        try:
+            write(parts.house.ledger, connection, Path(arguments.folder))
+        except OSError:
+            raise CommandRefused(
+                f"The folder {arguments.folder} cannot be made or written; choose another one."
+            ) from None
     print(
         f"The ledger stands in {arguments.folder}; check it with: cultuurinzicht ledger verify {arguments.folder}"
     )
@@ -206,7 +250,8 @@ def _ledger_export(arguments: argparse.Namespace) -> int:
 def _ledger_verify(arguments: argparse.Namespace) -> int:
     from consent_ledger import verify
 
-    return verify.main(arguments.rest)
+    given = [f"--{name}={value}" for name in ("key", "token") if (value := getattr(arguments, name))]
+    return verify.main([*given, "--", arguments.path_or_url])
 
 
 def _settings(_: argparse.Namespace) -> int:

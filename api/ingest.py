@@ -20,10 +20,14 @@ from consent_ledger.vocabulary import PLATFORM, ClientId, PartyId
 from insight.intake.report import ImportRefused, ImportReport
 from resolvers.gate import inquiry, request_digest
 
+_SHOWN = 20
+"""How many refused rows are shown; a wrong column makes every row one."""
+
 
 class FileUnreadable(Exception):
     """The file cannot be read."""
 
+    code = "FILE_UNREADABLE"
     sentence = "This file cannot be read; check its name and its rights."
 
 
@@ -86,13 +90,18 @@ def ingest(
 
 def _told(report: ImportReport) -> str:
     again = " (this import was stored before)" if report.repeated else ""
+    twice = f", {report.duplicate} told twice" if report.duplicate else ""
     return (
         f"{report.received} lines: {report.created} created, {report.updated} updated, "
-        f"{report.unchanged} unchanged{again}."
+        f"{report.unchanged} unchanged{twice}{again}."
     )
 
 
 def _show_refused(refused: ImportRefused) -> None:
     print(refused.sentence, file=sys.stderr)
-    for error in refused.report.errors[:20]:
+    print(refused.fix, file=sys.stderr)
+    errors = refused.report.errors
+    for error in errors[:_SHOWN]:
         print(f"  line {error.line}: {error.field}: {error.code}: {error.message}", file=sys.stderr)
+    if len(errors) > _SHOWN:
+        print(f"  and {len(errors) - _SHOWN} more", file=sys.stderr)

@@ -18,14 +18,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from api.assembly import Assembled
-from api.errors import Code, Problem, problem_of
+from api.errors import Code, Problem
 from api.oauth.service import BearerRefused
-from consent_ledger.database import DatabaseRefused, reading
+from api.unavailable import STATUS, UNAVAILABLE, unavailable
+from consent_ledger.database import reading
 from consent_ledger.export import archive, lines
-from consent_ledger.log import LedgerError, NotRecorded
+from consent_ledger.log import NotRecorded
 from consent_ledger.permit import Refusal
 from consent_ledger.reasons import EXPLAINED
-from consent_ledger.vocabulary import Reason
+from consent_ledger.vocabulary import Position, Reason
 from resolvers import ledger as ledger_door
 from resolvers.gate import inquiry, request_digest
 from schema.build import build
@@ -37,9 +38,10 @@ def routes(parts: Assembled) -> list[Route]:
     """The routes of this house."""
     rest = _Rest(parts)
     sdl = build().as_str()
+    shape = {"Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
 
     async def schema(_: Request) -> Response:
-        return PlainTextResponse(sdl, headers={"Cache-Control": "public, max-age=300"})
+        return PlainTextResponse(sdl, headers=shape)
 
     async def alive(_: Request) -> Response:
         return JSONResponse({"status": "alive"}, headers=_NO_STORE)
@@ -47,7 +49,8 @@ def routes(parts: Assembled) -> list[Route]:
     return [
         Route("/ledger/checkpoint", rest.checkpoint),
         Route("/ledger/key", rest.key),
-        Route("/ledger/proof/{position:int}", rest.proof),
+        # `{position:int}` would convert any number of digits, and fail on some thousands of them
+        Route("/ledger/proof/{position}", rest.proof),
         Route("/ledger/export.jsonl", rest.export_lines),
         Route("/ledger/export.zip", rest.export_zip),
         Route("/schema.graphql", schema),
@@ -76,9 +79,11 @@ class _Rest:
 
     async def proof(self, request: Request) -> Response:
         """The C2SP tlog-proof of one entry."""
-        position: int = request.path_params["position"]
+        text: str = request.path_params["position"]
 
         def read() -> str:
+            if (position := _whole(text)) is None:
+                raise NotRecorded
             with reading(self._house.engine) as connection:
                 return self._house.ledger.proof(connection, position)
 
@@ -88,7 +93,9 @@ class _Rest:
         """Entries as JSON Lines, the exact leaf bytes; `start` and `stop` choose a range."""
 
         def permit(request_id: str) -> Response:
-            start, stop = _whole(request, "start"), _whole(request, "stop")
+            start, stop = _bound(request, "start"), _bound(request, "stop")
+            if stop is not None and stop < (start or 0):
+                raise _NoRange
             export = self._exported(request, request_id, start or 0, stop)
             return StreamingResponse(self._stream(export), media_type="application/jsonl", headers=_NO_STORE)
 
@@ -123,14 +130,17 @@ class _Rest:
     ) -> ledger_door.Export:
         """The permission to export, recorded. Raises `_Refused` and `BearerRefused`."""
         digest = request_digest(f"{request_id}\n{request.url.path}".encode())
+        credentials = request.headers.getlist("authorization")
+        if len(credentials) > 1:
+            raise _SeveralCredentials
         with reading(self._house.engine) as connection:
-            caller = self._parts.oauth.credential(connection, request.headers.get("authorization"))
+            caller = self._parts.oauth.credential(connection, credentials[0] if credentials else None)
             with inquiry(
                 self._house, caller, connection, request_sha256=digest, request_id=request_id
             ) as ask:
                 found = ledger_door.export(ask, start, stop)
         if isinstance(found, Refusal):
-            raise _Refused(found)
+            raise _Refused(found, Position(ask.snapshot.size))
         return found
 
     def _stream(self, export: ledger_door.Export) -> Iterator[bytes]:
@@ -144,53 +154,83 @@ class _Rest:
             yield b"".join(batch)
 
     async def _said(self, answer: Callable[[str], Response]) -> Response:
-        """The answer from a worker thread, or the refusal in the one shape."""
+        """The answer from a worker thread, or the refusal in the one shape; either has the request id."""
         request_id = secrets.token_hex(16)
-        headers = dict(_NO_STORE)
         try:
-            return await run_in_threadpool(answer, request_id)
+            response = await run_in_threadpool(answer, request_id)
+            response.headers["X-Request-Id"] = request_id
         except BearerRefused as refused:
-            headers["WWW-Authenticate"] = refused.www_authenticate
             problem = Problem(
                 Code.UNAUTHENTICATED, refused.sentence.en, "Ask the token endpoint for a token."
             )
+            response = _told(problem, problem.status, request_id)
+            response.headers["WWW-Authenticate"] = refused.www_authenticate
         except _Refused as refused:
-            body = refused.problem.rest(request_id=request_id, ledger_position=None) | {"status": 403}
-            return JSONResponse(body, 403, headers, "application/problem+json")
+            response = _told(refused.problem, 403, request_id, refused.position)
+        except _BadRequest as refused:
+            problem = Problem(refused.code, refused.sentence, refused.next_step)
+            response = _told(problem, problem.status, request_id)
         except NotRecorded as refused:
-            problem = problem_of(refused)
-            body = problem.rest(request_id=request_id, ledger_position=None) | {"status": 404}
-            return JSONResponse(body, 404, headers, "application/problem+json")
-        except (LedgerError, DatabaseRefused, _NotWhole) as refused:
-            problem = problem_of(refused)
-        body = problem.rest(request_id=request_id, ledger_position=None)
-        return JSONResponse(body, problem.status, headers, "application/problem+json")
+            problem = Problem(refused.code, refused.sentence, "/ledger/checkpoint says how many there are.")
+            response = _told(problem, 404, request_id)
+        except UNAVAILABLE as error:
+            response = _told(unavailable(error, request_id), STATUS, request_id)
+        return response
 
 
-class _NotWhole(Exception):
-    code = "BAD_USER_INPUT"
-    sentence = "`start` and `stop` are positions in the ledger: whole numbers from 0."
+def _told(problem: Problem, status: int, request_id: str, position: Position | None = None) -> Response:
+    body = problem.rest(request_id=request_id, ledger_position=position) | {"status": status}
+    return JSONResponse(body, status, {**_NO_STORE, "X-Request-Id": request_id}, "application/problem+json")
+
+
+class _BadRequest(Exception):
+    """Something about the request itself; `code`, `sentence` and `next_step` go back."""
+
+    code: str = Code.BAD_USER_INPUT
+    sentence: str
+    next_step: str
+
+
+class _NotWhole(_BadRequest):
+    sentence = "`start` and `stop` are positions in the ledger: whole numbers from 0, each given once."
     next_step = "Leave them out for the whole ledger."
 
 
-class _Refused(Exception):
-    """A refusal of the ledger, to be told as a problem."""
+class _NoRange(_BadRequest):
+    sentence = "`stop` lies before `start`."
+    next_step = "`start` is the first entry that you want, `stop` the first that you do not want."
 
-    def __init__(self, refusal: Refusal) -> None:
+
+class _SeveralCredentials(_BadRequest):
+    code = Code.BAD_REQUEST
+    sentence = "There are several `Authorization` headers."
+    next_step = "Send one."
+
+
+class _Refused(Exception):
+    """A refusal of the ledger at this position, to be told as a problem."""
+
+    def __init__(self, refusal: Refusal, position: Position) -> None:
         super().__init__(refusal.reason.value)
         explained = EXPLAINED[refusal.reason]
         missing = {"missing": list(refusal.failing[0].missing)}
         code = Code.INSUFFICIENT_SCOPE if refusal.reason is Reason.INSUFFICIENT_SCOPE else refusal.reason
         self.problem = Problem(code, explained.sentence.en, explained.fix.en, missing)
+        self.position = position
 
 
-def _whole(request: Request, name: str) -> int | None:
-    text = request.query_params.get(name)
-    if text is None:
+def _bound(request: Request, name: str) -> int | None:
+    given = request.query_params.getlist(name)
+    if not given:
         return None
-    if not text.isascii() or not text.isdecimal() or len(text) > 15:
+    if len(given) > 1 or (found := _whole(given[0])) is None:
         raise _NotWhole
-    return int(text)
+    return found
+
+
+def _whole(text: str) -> int | None:
+    """The whole number that this text is; None for any other text."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 15 else None
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

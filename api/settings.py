@@ -16,8 +16,18 @@ from pathlib import Path
 PREFIX = "CULTUURINZICHT_"
 
 
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- names them, binds nothing
+
+
 class SettingsRefused(Exception):
-    """A setting that cannot be used. The message is one plain sentence."""
+    """A setting that cannot be used. `sentence` is one plain sentence, `next_step` what to do."""
+
+    code = "SETTING_REFUSED"
+
+    def __init__(self, sentence: str, next_step: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.next_step = next_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "BASE_URL",
-        "http://<HOST>:<PORT>",
+        "http://<HOST>:<PORT>, with the loopback address when HOST is all addresses",
         "address under which clients reach the server; issuer of tokens",
         "tokens of another issuer are refused",
     ),
@@ -127,7 +137,7 @@ class Settings:
             keys_dir=Path(value("KEYS_DIR", str(data / "keys"))).absolute(),
             checkpoint_store=Path(value("CHECKPOINT_STORE", str(data / "checkpoint" / "last.db"))).absolute(),
             origin=value("ORIGIN", "cultuurinzicht.example/ledger"),
-            base_url=value("BASE_URL", f"http://{host}:{port}").rstrip("/"),
+            base_url=value("BASE_URL", f"http://{_in_address(host)}:{port}").rstrip("/"),
             host=host,
             port=port,
             today=_day(value("TODAY", "")),
@@ -152,8 +162,14 @@ class Settings:
         return [(setting, values[setting.name]) for setting in SETTINGS]
 
 
+def _in_address(host: str) -> str:
+    """How a client on this machine writes the host: all addresses cannot be called, IPv6 stands in brackets."""
+    reached = _WILDCARDS.get(host, host)
+    return f"[{reached}]" if ":" in reached else reached
+
+
 def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+    if not text.isdecimal() or len(text) > 5 or not 1 <= int(text) <= 65535:
         raise SettingsRefused(f"{PREFIX}PORT must be a number from 1 to 65535.")
     return int(text)
 
@@ -168,6 +184,10 @@ def _day(text: str) -> date | None:
 
 
 def _without_password(url: str) -> str:
-    from sqlalchemy import make_url  # a late import keeps `settings` quick
+    from sqlalchemy import make_url  # a late import keeps other commands quick
+    from sqlalchemy.exc import ArgumentError
 
-    return make_url(url).render_as_string(hide_password=True)
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:  # not shown as it is: a password may stand in it
+        return "(this address cannot be read)"

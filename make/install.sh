@@ -15,17 +15,20 @@ command -v "$python" >/dev/null 2>&1 || say "Python 3.11 or newer is needed, and
   say "This Python has no venv module. Install it (on Debian: apt-get install python3-venv) and run this again."
 
 stamp=.venv/.installed-$kind
+# an environment that has the tests has all that runs
+if [ "$kind" = runtime ] && [ -f .venv/.installed-dev ]; then kind=dev; stamp=.venv/.installed-dev; fi
 wanted=$(cat requirements/"$kind".txt pyproject.toml | cksum)
-if [ "$kind" = runtime ] && [ -f .venv/.installed-dev ]; then stamp=.venv/.installed-dev; wanted=$(cat requirements/dev.txt pyproject.toml | cksum); fi
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && [ -x .venv/bin/cultuurinzicht ]; then exit 0; fi
-[ "$(basename "$stamp")" = .installed-dev ] && kind=dev
 
-[ -x .venv/bin/python ] || "$python" -m venv .venv || say "The environment .venv could not be made here; is this folder writable?"
+# an environment that was interrupted while it was made has a python and no pip: it is made again
+.venv/bin/python -c 'import pip' 2>/dev/null || "$python" -m venv --clear .venv ||
+  say "The environment .venv could not be made here; is this folder writable?"
+# One `&&` list each: inside `if` before `||`, `set -e` does not stop at the first that fails.
 if command -v uv >/dev/null 2>&1; then
-  uv pip install -q --python .venv/bin/python --require-hashes -r requirements/"$kind".txt
-  uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation --editable .
+  uv pip install -q --python .venv/bin/python --require-hashes -r requirements/"$kind".txt &&
+    uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation --editable .
 else
-  .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/"$kind".txt
-  .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
+  .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/"$kind".txt &&
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
 fi || say "The requirements could not be installed; the lines above say why."
 printf '%s' "$wanted" > "$stamp"
