@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from api.cli import _parser
+from api.errors import Code, Problem
 from api.settings import SETTINGS
 from consent_ledger.reasons import EXPLAINED
 from consent_ledger.steps import ROLE_MAY
@@ -126,6 +127,13 @@ def reasons() -> str:
     )
 
 
+def edge() -> str:
+    """What can go wrong before anything is decided, with the status when it is all there is to answer."""
+    lines = ["| code | HTTP status |", "|---|---|"]
+    lines += [f"| `{code}` | {Problem(code, '', '').status} |" for code in Code]
+    return "\n".join(lines)
+
+
 PARTS: dict[tuple[Path, str], Callable[[], str]] = {
     (DOCS / "settings.md", "settings"): settings,
     (DOCS / "commands.md", "commands"): commands,
@@ -133,6 +141,7 @@ PARTS: dict[tuple[Path, str], Callable[[], str]] = {
     (DOCS / "scopes.md", "coordinates"): coordinates,
     (DOCS / "purposes.md", "purposes"): purposes,
     (DOCS / "reasons.md", "reasons"): reasons,
+    (DOCS / "reasons.md", "edge"): edge,
 }
 """Each generated part: the page, the name of its markers, and who writes it."""
 
