@@ -8,14 +8,17 @@ counts by it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
 from consent_ledger.entry import Draft, EntryType, Json
+from consent_ledger.log import Acknowledgement, IdempotencyConflict
 from consent_ledger.permit import Permit, Refusal, Write
 from consent_ledger.question import consent_question
 from consent_ledger.standing import record
+from consent_ledger.vault import VaultRefused
 from consent_ledger.vocabulary import ConsentAct, PartyId, PersonRef, Position, Purpose
 from resolvers.gate import Inquiry, Receipt, entry_key
 
@@ -61,16 +64,35 @@ def record_consent(ask: Inquiry, decision: Decision, *, key: str) -> Receipt | R
     def stand(connection: Connection, position: Position) -> None:
         record(connection, decision.controller, person, decision.purpose, decision.act, position)
 
-    body: dict[str, Json] = {
-        "controller": permit.controller,
-        "purpose": permit.purpose.value,
-        "purpose_version": published.version,
-        "notice": decision.notice,
-        "notice_version": decision.notice_version,
-        "commitment": commitment,
-    }
-    draft = Draft(EntryType(f"consent.{decision.act.value}"), ask.actor, under, body)
-    return Receipt.of(ask.house.ledger.append(draft, rider=stand))
+    def told(version: int) -> Acknowledgement:
+        body: dict[str, Json] = {
+            "controller": permit.controller,
+            "purpose": permit.purpose.value,
+            "purpose_version": version,
+            "notice": decision.notice,
+            "notice_version": decision.notice_version,
+            "commitment": commitment,
+        }
+        draft = Draft(EntryType(f"consent.{decision.act.value}"), ask.actor, under, body)
+        return ask.house.ledger.append(draft, rider=stand)
+
+    return Receipt.of(_first(told, published.version))
+
+
+def _first(told: Callable[[int], Acknowledgement], version: int) -> Acknowledgement:
+    """
+    What is recorded under the key, or is now.
+
+    The vault has agreed that the decision is the one first sealed under this key, so what can differ
+    from the entry is the version of the purpose alone: a retry may come after another was published.
+    """
+    while True:
+        try:
+            return told(version)
+        except IdempotencyConflict:
+            if version == 1:
+                raise
+            version -= 1
 
 
 def _keep(ask: Inquiry, permit: Permit[Write], decision: Decision, under: str) -> tuple[PersonRef, str]:
@@ -78,8 +100,11 @@ def _keep(ask: Inquiry, permit: Permit[Write], decision: Decision, under: str) -
     Person and payload in the vault, durable, inert until the entry.
 
     A crash after this leaves rows under a key that the ledger does not know; the sweep forgets them.
+    Raises `IdempotencyConflict`, or the vault's own error, when the key was used for something else.
     """
     vault = ask.house.vault
+    if vault.find(permit.controller, decision.identifier) is None and _is_used(ask, permit.controller, under):
+        raise IdempotencyConflict  # before a person is made: the entry of this key would keep it for good
     (person,) = vault.persons(permit.controller, [decision.identifier], under=under)
     payload = {
         "act": decision.act.value,
@@ -89,3 +114,11 @@ def _keep(ask: Inquiry, permit: Permit[Write], decision: Decision, under: str) -
         "purpose": decision.purpose.value,
     }
     return person, vault.commit(permit.controller, person, under=under, payload=payload)
+
+
+def _is_used(ask: Inquiry, controller: PartyId, under: str) -> bool:
+    try:
+        ask.house.vault.opening(under, controller=controller)
+    except VaultRefused:
+        return False
+    return True

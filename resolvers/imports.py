@@ -13,6 +13,7 @@ __all__ = ["StoredImport", "own_imports"]
 def own_imports(ask: Inquiry, *, after: int | None, first: int) -> list[StoredImport] | Refusal:
     """The caller's own imports, newest first, from before the ledger position `after`."""
     permit = ask.ask(imports_question(ask.caller.party))
-    return (
-        permit if isinstance(permit, Refusal) else imports(permit, ask.connection, before=after, first=first)
-    )
+    if isinstance(permit, Refusal):
+        return permit
+    before = None if after is None else min(after, permit.size)  # a cursor may say any number
+    return imports(permit, ask.connection, before=before, first=first)

@@ -41,7 +41,7 @@ def export(ask: Inquiry, start: int, stop: int | None) -> Export | Refusal:
     permit = ask.ask(ledger_question(export=True))
     if isinstance(permit, Refusal):
         return permit
-    until = permit.size if stop is None else min(stop, permit.size)
+    until = permit.size if stop is None else min(max(stop, 0), permit.size)
     begin = min(max(start, 0), until)
     body: dict[str, Json] = {
         "recipient": ask.caller.party,
