@@ -17,7 +17,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, text
 
-from consent_ledger.agreements import Terms
+from consent_ledger.agreements import Terms, accept, new_id, propose
 from consent_ledger.caller import Caller
 from consent_ledger.checkpoint import CheckpointStore, Signer
 from consent_ledger.clock import SimulatedClock
@@ -33,6 +33,7 @@ from consent_ledger.vault import Vault
 from consent_ledger.vocabulary import (
     PLATFORM,
     AgreementId,
+    Assurance,
     ClientId,
     ClientKind,
     ConsentAct,
@@ -280,6 +281,21 @@ class Scene:
         _, agreement = self.proposed(terms, parties[0])
         for name in parties:
             self.accept(agreement, name)
+        return agreement
+
+    def attested(self, terms: Terms, proposer: PartyId, *parties: PartyId) -> AgreementId:
+        """Proposed and accepted for its parties by the operator, as a paper contract would be recorded."""
+        agreement = new_id(self.key())
+        append = self.house.ledger.append
+        append(propose(terms, agreement=agreement, proposer=proposer, actor=OPERATOR, idem=self.key()))
+        with reading(self.house.engine) as connection:
+            snapshot = self.house.ledger.pin(connection)
+            known = snapshot.state.agreements[agreement]
+            snapshot.end()
+        for party in parties:
+            append(
+                accept(known, party, actor=OPERATOR, idem=self.key(), assurance=Assurance.OPERATOR_ATTESTED)
+            )
         return agreement
 
     def accept(self, agreement: AgreementId, name: str, *, key: str | None = None) -> Receipt:
