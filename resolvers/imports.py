@@ -15,5 +15,5 @@ def own_imports(ask: Inquiry, *, after: int | None, first: int) -> list[StoredIm
     permit = ask.ask(imports_question(ask.caller.party))
     if isinstance(permit, Refusal):
         return permit
-    before = None if after is None else min(after, permit.size)  # a cursor may say any number
+    before = None if after is None else min(max(after, 0), permit.size)  # a cursor may say any number
     return imports(permit, ask.connection, before=before, first=first)
