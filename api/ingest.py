@@ -31,6 +31,14 @@ class FileUnreadable(Exception):
     sentence = "This file cannot be read; check its name and its rights."
 
 
+class UnknownInstitution(Exception):
+    """No organisation is registered under this id."""
+
+    code = "UNKNOWN_INSTITUTION"
+    sentence = "There is no institution of this id on this platform."
+    next_step = "Ids are in the register of institutions, and in demo-access.json of a sandbox."
+
+
 def ingest(
     settings: Settings,
     file: Path,
@@ -65,6 +73,8 @@ def ingest(
             request_id=request_id,
         ) as ask,
     ):
+        if institution not in ask.snapshot.state.parties:
+            raise UnknownInstitution
         permit = ask.ask(intake_question(PartyId(institution)))
         if isinstance(permit, Refusal):
             explained = EXPLAINED[permit.reason]
