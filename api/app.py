@@ -33,7 +33,7 @@ _WRONG_METHOD = Problem(
 
 def create_app(parts: Assembled) -> Starlette:
     """The application of an assembled house. Raises `SchemaRefused` when the schema may not be served."""
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/graphql", Endpoint(GraphQLDoor(parts))),
             *parts.oauth.routes(),
@@ -42,6 +42,8 @@ def create_app(parts: Assembled) -> Starlette:
         middleware=[Middleware(Masked)],
         exception_handlers={404: _not_found, 405: _wrong_method},
     )
+    app.router.redirect_slashes = False  # a redirect would carry the Host header that came in
+    return app
 
 
 class Masked:

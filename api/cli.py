@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how the file is read: pretix-nl or cultuurinzicht for tickets, visits for visits",
     )
     ingest.add_argument("--source", default="file", help="name of the source system, such as pretix")
-    ingest.add_argument("--key", help="idempotency key; without it, the checksum of the file")
+    ingest.add_argument("--key", help="idempotency key: a run that is repeated with it stores nothing new")
     ingest.add_argument("--json", action="store_true", help="print the whole report as JSON")
     ingest.set_defaults(run=_ingest)
 
@@ -233,7 +233,11 @@ def _ledger_export(arguments: argparse.Namespace) -> int:
     from api.assembly import assembled
     from consent_ledger.database import reading
     from consent_ledger.export import write
+    from resolvers import ledger as ledger_door
+    from resolvers.gate import as_platform
 
+    with assembled(Settings.read()) as parts, as_platform(parts.house) as ask:
+        ledger_door.export(ask, 0, None)
     with assembled(Settings.read()) as parts, reading(parts.house.engine) as connection:
         try:
             write(parts.house.ledger, connection, Path(arguments.folder))

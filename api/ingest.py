@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 import sys
 from pathlib import Path
 
 from api.assembly import assembled
 from api.settings import Settings
-from consent_ledger.database import reading
-from consent_ledger.entry import Actor
-from consent_ledger.parties import platform_caller
 from consent_ledger.permit import Refusal
 from consent_ledger.question import intake_question
 from consent_ledger.reasons import EXPLAINED
-from consent_ledger.vocabulary import PLATFORM, ClientId, PartyId
+from consent_ledger.vocabulary import PartyId
 from insight.intake.report import ImportRefused, ImportReport
-from resolvers.gate import inquiry, request_digest
+from resolvers.gate import as_platform
 
 _SHOWN = 20
 """How many refused rows are shown; a wrong column makes every row one."""
@@ -53,26 +49,15 @@ def ingest(
     """
     Bring the file in for the house, as the platform; prints the report. 0 when stored, 1 when refused.
 
-    The same key with the same file gives the first report again and stores nothing.
+    The same key with the same file gives the first report again and stores nothing. Without a key every
+    run is an import of its own: an earlier file brought in again says again what it says.
     """
     try:
         content = file.read_bytes()
     except OSError:
         raise FileUnreadable from None
     checksum = hashlib.sha256(content).hexdigest()
-    caller, actor = platform_caller(), Actor(PLATFORM, ClientId(PLATFORM))
-    request_id = secrets.token_hex(16)
-    with (
-        assembled(settings) as parts,
-        reading(parts.house.engine) as connection,
-        inquiry(
-            parts.house,
-            caller,
-            connection,
-            request_sha256=request_digest(request_id.encode()),
-            request_id=request_id,
-        ) as ask,
-    ):
+    with assembled(settings) as parts, as_platform(parts.house) as ask:
         if institution not in ask.snapshot.state.parties:
             raise UnknownInstitution
         permit = ask.ask(intake_question(PartyId(institution)))
@@ -87,9 +72,9 @@ def ingest(
                 content,
                 source=source,
                 mapping=mapping,
-                idem=key or f"file:{checksum}",
+                idem=key or f"run:{ask.request_id}",
                 file_sha256=checksum,
-                actor=actor,
+                actor=ask.actor,
             )
         except ImportRefused as refused:
             _show_refused(refused)

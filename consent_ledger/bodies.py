@@ -41,7 +41,7 @@ ORIGIN = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}(/[A-Za-z0-9._-]{1,64}){0,8}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,5})(\.(0|[1-9][0-9]{0,5})){0,2}")
-_PRODUCTION = re.compile(r"[A-Za-z0-9._:@+-]{1,96}")
+_PRODUCTION = re.compile(r"[a-z0-9-]{1,64}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,18})?")
@@ -93,7 +93,7 @@ DECIDING: frozenset[EntryType] = frozenset(EntryType) - {
 
 
 class RowBucket(StrEnum):
-    """How many rows were read, told roughly."""
+    """How many rows or persons, told roughly: an exact number would tell what a minimum group withholds."""
 
     NONE = "r0"
     TO_9 = "r1_9"
@@ -259,7 +259,7 @@ _TERMS = _object(
         "productions": _or_null(_sorted(_text(_PRODUCTION))),
         "period_start": _or_null(_day),
         "period_end": _or_null(_day),
-        "minimum_group": _number(0, 1_000_000),
+        "minimum_group": _number(1, 1_000_000),
         "onward": _flag,
     },
     _in_order("period_start", "period_end", may_equal=False),
@@ -379,7 +379,7 @@ _BODIES: Mapping[EntryType, Check] = {
             "groups": _GROUPS,
             "granularity": _word(*Granularity),
             "rows": _word(*RowBucket),
-            "persons": _number(),
+            "persons": _word(*RowBucket),
             "subjects": _SHA256,
             "basis": _BASIS,
         }

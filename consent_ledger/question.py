@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 from consent_ledger.vocabulary import (
     AUDIENCE_SCOPE,
     PLATFORM,
+    AgreementId,
     FieldGroup,
     Granularity,
     PartyId,
@@ -81,11 +82,12 @@ class Question(Generic[ActT]):
     granularity: Granularity = Granularity.AGGREGATE
     productions: frozenset[ProductionRef] | None = None
     period: Period | None = None
+    agreement: AgreementId | None = None
     _hash: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         parts = (self.act, self.subject, self.controller, self.purpose, self.needs, self.groups)
-        more = (self.granularity, self.productions, self.period)
+        more = (self.granularity, self.productions, self.period, self.agreement)
         object.__setattr__(self, "_hash", hash(parts + more))
 
     def __hash__(self) -> int:
@@ -100,12 +102,17 @@ def audience_question(
     granularity: Granularity = Granularity.AGGREGATE,
     productions: frozenset[ProductionRef] | None = None,
     period: Period | None = None,
+    agreement: AgreementId | None = None,
 ) -> Question[Read]:
-    """May I read figures of these field groups about this controller's audience?"""
+    """
+    May I read figures of these field groups about this controller's audience?
+
+    `agreement` holds the question to one agreement, so that the figures of one answer rest on one.
+    """
     asked = frozenset(groups) | {FieldGroup.BASE}
     needs = frozenset(AUDIENCE_SCOPE[group] for group in asked)
     return Question(
-        Read, Subject.AUDIENCE, controller, purpose, needs, asked, granularity, productions, period
+        Read, Subject.AUDIENCE, controller, purpose, needs, asked, granularity, productions, period, agreement
     )
 
 

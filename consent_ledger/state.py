@@ -243,6 +243,8 @@ class _Fold:
             raise IllegalEntry("VERSION", "versions of a notice follow each other, from 1")
         self._map("notice_versions")[controller, notice] = version
         since = instant(entry.vf or entry.rt).date()
+        if since < instant(entry.rt).date():
+            raise IllegalEntry("BACK_DATED", "a notice cannot have told visitors before it is recorded")
         for name in texts(entry.body["purposes"]):
             key = (controller, Purpose(name))
             if key not in self._see("notices"):
@@ -271,6 +273,10 @@ class _Fold:
             self._party(party)
         if not agreement.sources or not agreement.recipients:
             raise IllegalEntry("ONE_SIDED", "an agreement needs who gives and who receives")
+        if PLATFORM in agreement.sources or len(agreement.parties) < 2:
+            raise IllegalEntry(
+                "ONE_SIDED", "an agreement is between two organisations, and the platform gives none"
+            )
         if agreement.proposer not in agreement.parties | {PLATFORM}:
             raise IllegalEntry("NOT_A_PARTY", "only a party can propose an agreement")
         _speaks_for(entry, agreement.proposer)
@@ -335,6 +341,10 @@ class _Fold:
         published = self._published(Purpose(str(entry.body["purpose"])))
         if number(entry.body["purpose_version"]) > published.version:
             raise IllegalEntry("VERSION", "this version of the purpose has not been published")
+        if (notice := entry.body["notice"]) is not None:
+            told = number(self._see("notice_versions").get((controller, notice), 0))
+            if not 1 <= number(entry.body["notice_version"] or 0) <= told:
+                raise IllegalEntry("UNKNOWN_NOTICE", "this house published no such notice in this version")
         self._map("standing_positions")[controller] = entry.seq
 
     def subject_erased(self, entry: Entry) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from consent_ledger.agreements import Agreement
@@ -85,7 +86,7 @@ _OWN_ONLY = frozenset(
 _FOR_A_HOUSE = frozenset({Subject.INTAKE, Subject.CONSENT})
 
 
-@dataclass(slots=True)
+@dataclass
 class Case:
     """One question before the decision: what is asked, by whom, and what stands."""
 
@@ -102,6 +103,30 @@ class Case:
     @property
     def is_own(self) -> bool:
         return self.question.controller == self.caller.party
+
+    @cached_property
+    def reaching(self) -> tuple[Agreement, ...]:
+        """The agreements between both that are about what is asked at all, in the order of their proposals."""
+        state, controller = self.state, self.question.controller
+        between = map(state.agreements.__getitem__, state.agreements_of.get(controller, ()))
+        return tuple(
+            agreement
+            for agreement in between
+            if controller in agreement.sources
+            and self.caller.party in agreement.recipients
+            and _reaches(agreement, self.question)
+        )
+
+    @property
+    def is_strange(self) -> bool:
+        """
+        Whether nothing is or was agreed about it: then the answer is the same for every house and purpose,
+        lest a stranger learn what a house recorded.
+        """
+        at = self.snapshot.at
+        return self.is_shared and not any(
+            agreement.is_active(at) or _was_standing(agreement, self) for agreement in self.reaching
+        )
 
     @property
     def is_shared(self) -> bool:
@@ -152,6 +177,8 @@ def basis_is_recorded(case: Case) -> Failing | None:
     """5. The controller recorded a lawful basis for the purpose, and its visitors were told of it."""
     if case.question.subject is not Subject.AUDIENCE:
         return None
+    if case.is_strange:
+        return None
     key = (case.question.controller, case.question.purpose)
     basis, notice = case.state.bases.get(key), case.state.notices.get(key)
     if basis is None or (notice is None and not serves_the_house_itself(case)):
@@ -172,6 +199,8 @@ def assessment_is_recorded(case: Case) -> Failing | None:
     purpose = case.state.purposes.get(case.question.purpose)
     if case.question.subject is not Subject.AUDIENCE or purpose is None or not purpose.is_high_risk:
         return None
+    if case.is_strange:
+        return None
     basis = case.state.bases.get((case.question.controller, case.question.purpose))
     if basis is None or not basis.has_dpia:
         return Failing(Reason.DPIA_MISSING, (case.question.purpose.value,))
@@ -190,22 +219,13 @@ def agreement_stands(case: Case) -> Failing | None:
         return None if may else Failing(Reason.NO_AGREEMENT)
     if not case.is_shared:
         return None
-    between = [
-        agreement
-        for agreement in map(
-            case.state.agreements.__getitem__, case.state.agreements_of.get(case.question.controller, ())
-        )
-        if case.question.controller in agreement.sources and case.caller.party in agreement.recipients
-    ]
-    reaching = [agreement for agreement in between if _reaches(agreement, case.question)]
+    reaching = case.reaching
     active = [agreement for agreement in reaching if agreement.is_active(case.snapshot.at)]
     if active:
-        case.agreement = min(
-            active, key=lambda agreement: (_uncovered(agreement, case.question), agreement.seqs)
-        )
+        case.agreement = min(active, key=lambda agreement: _fitness(agreement, case.question))
         case.basis.update(case.agreement.seqs)
         return None
-    over = [agreement for agreement in reaching if agreement.is_accepted and _is_past(agreement, case)]
+    over = [agreement for agreement in reaching if _was_standing(agreement, case)]
     if over:
         case.basis.update(seq for agreement in over for seq in agreement.seqs)
         return Failing(Reason.AGREEMENT_ENDED, tuple(sorted(agreement.id for agreement in over)))
@@ -252,13 +272,15 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def _is_past(agreement: Agreement, case: Case) -> bool:
-    """Ended or expired; one that has not begun yet is as if it were not there."""
-    return agreement.is_over or agreement.is_expired(case.snapshot.at)
+def _was_standing(agreement: Agreement, case: Case) -> bool:
+    """Accepted by all, and ended or expired; one that has not begun yet is as if it were not there."""
+    return agreement.is_accepted and (agreement.is_over or agreement.is_expired(case.snapshot.at))
 
 
 def _reaches(agreement: Agreement, question: Question[Any]) -> bool:
     """Whether the agreement is about these productions and these days at all."""
+    if question.agreement is not None and agreement.id != question.agreement:
+        return False
     if (
         agreement.productions is not None
         and question.productions is not None
@@ -268,12 +290,18 @@ def _reaches(agreement: Agreement, question: Question[Any]) -> bool:
     return question.period is None or question.period.within(agreement.period_start, agreement.period_end)
 
 
-def _uncovered(agreement: Agreement, question: Question[Any]) -> int:
-    """How many of the later steps this agreement would fail: the best one is reported."""
+def _fitness(agreement: Agreement, question: Question[Any]) -> tuple[object, ...]:
+    """The lowest is chosen: what leaves least of the question uncovered, then the widest, then the first."""
+    productions = agreement.productions
     return (
-        (question.purpose not in agreement.purposes)
-        + bool(question.groups - agreement.groups)
-        + (_fineness(question.granularity) > _fineness(agreement.granularity))
+        question.purpose not in agreement.purposes,
+        len(question.groups - agreement.groups),
+        _fineness(question.granularity) > _fineness(agreement.granularity),
+        productions is not None,
+        -len(productions or ()),
+        agreement.period_start is not None,
+        agreement.period_end is not None,
+        agreement.seqs,
     )
 
 

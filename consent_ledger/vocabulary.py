@@ -169,6 +169,17 @@ class ConsentAct(StrEnum):
     LIFTED = "lifted"
 
 
+class ConsentChannel(StrEnum):
+    """Where a person said it."""
+
+    WEB = "web"
+    PAGE = "page"
+    MAIL = "mail"
+    PHONE = "phone"
+    BOX_OFFICE = "box_office"
+    API = "api"
+
+
 class Assurance(StrEnum):
     """How an acceptance of an agreement is proven."""
 

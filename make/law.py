@@ -17,7 +17,7 @@ CLOSED = ("Permit", "Snapshot", "Caller")
 MAKERS = {
     "mint": {"consent_ledger/permit.py", "consent_ledger/snapshot.py", "consent_ledger/parties.py"},
     "pin_snapshot": {"consent_ledger/log.py"},
-    "platform_caller": {"api", "seeds", "resolvers/releases.py"},
+    "platform_caller": {"api", "seeds", "resolvers/releases.py", "resolvers/gate.py"},
 }
 RAW = {"__new__", "__setattr__", "__reduce_ex__"}
 RAW_ALLOWED = {"consent_ledger/closed.py", "consent_ledger/question.py"}

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from consent_ledger.permit import Period, Permit, Read, Refusal
+from consent_ledger.permit import Period, Permit, Read, Refusal, decide
 from consent_ledger.question import Question, audience_question
-from consent_ledger.vocabulary import FieldGroup, PartyId, Position, Purpose
+from consent_ledger.vocabulary import AgreementId, FieldGroup, PartyId, Position, Purpose
 from insight.audiences import measure, subjects
 from insight.criteria import Criteria
 from insight.definitions import definition_of
@@ -31,15 +31,18 @@ def audience(ask: Inquiry, asked: AudienceAsked) -> ReleasedAudience | Refusal:
     """
     The figures that were asked; each of them a value, or why it is withheld.
 
-    Every field group asks for its own permit, so that what is refused is never read. A refusal of the
-    whole comes when the audience's base is refused, or the criteria read a group that is.
+    Every field group asks for its own permit, so that what is refused is never read; all of them rest
+    on one agreement, the one that covers most of what was asked. A refusal of the whole comes when the
+    audience's base is refused, or the criteria read a group that is.
     """
-    base = ask.ask(_question(ask, asked, asked.criteria.groups))
+    wanted = frozenset(definition_of(name).group for name in asked.figures) | asked.criteria.groups
+    agreement = _agreement(ask, asked, wanted)
+    base = ask.ask(_question(ask, asked, asked.criteria.groups, agreement))
     if isinstance(base, Refusal):
         return base
     figures: dict[str, Released] = {}
     for group, names in _by_group(asked.figures):
-        permit = ask.ask(_question(ask, asked, asked.criteria.groups | {group}))
+        permit = ask.ask(_question(ask, asked, asked.criteria.groups | {group}, agreement))
         if isinstance(permit, Refusal):
             today = ask.house.today()
             figures |= {name: Withheld(permit.reason, definition_of(name), today) for name in names}
@@ -50,7 +53,19 @@ def audience(ask: Inquiry, asked: AudienceAsked) -> ReleasedAudience | Refusal:
     )
 
 
-def _question(ask: Inquiry, asked: AudienceAsked, groups: frozenset[FieldGroup]) -> Question[Read]:
+def _agreement(ask: Inquiry, asked: AudienceAsked, groups: frozenset[FieldGroup]) -> AgreementId | None:
+    """The agreement that the whole answer rests on: looked for once, with everything that was asked."""
+    if asked.controller == ask.caller.party:
+        return None
+    found = decide(ask.snapshot, ask.caller, _question(ask, asked, groups, None))
+    if isinstance(found, Permit):
+        return found.agreement
+    return found.agreements[0] if len(found.agreements) == 1 else None
+
+
+def _question(
+    ask: Inquiry, asked: AudienceAsked, groups: frozenset[FieldGroup], agreement: AgreementId | None
+) -> Question[Read]:
     """
     The productions choose among agreements; the own house's permit is for all of them, because
     who came for the first time, and who belongs to which segment, is judged by the whole house.
@@ -62,6 +77,7 @@ def _question(ask: Inquiry, asked: AudienceAsked, groups: frozenset[FieldGroup])
         groups,
         productions=None if is_own else asked.criteria.productions,
         period=asked.period,
+        agreement=agreement,
     )
 
 
@@ -80,8 +96,13 @@ def _read(
     today = ask.house.today()
     index = ask.house.indexes.of(permit, ask.connection)
     raw = measure(permit, index, asked.criteria, names, today=today)
+    released = release_audience(permit, raw)
     if permit.agreement is not None:
-        persons = subjects(permit, index, asked.criteria, today=today)
-        read = (asked.period, asked.criteria)
-        ask.disclosed(permit, of=read, persons=persons, rows=raw.coverage.tickets)
-    return release_audience(permit, raw)
+        hidden = {found.reason for found in released.figures.values() if isinstance(found, Withheld)}
+        if all(isinstance(found, Withheld) for found in released.figures.values()):
+            ask.withheld(permit, hidden)
+        else:
+            persons = subjects(permit, index, asked.criteria, today=today)
+            read = (asked.period, asked.criteria)
+            ask.disclosed(permit, of=read, persons=persons, rows=raw.coverage.tickets)
+    return released

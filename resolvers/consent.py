@@ -8,6 +8,7 @@ counts by it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,8 +20,11 @@ from consent_ledger.permit import Permit, Refusal, Write
 from consent_ledger.question import consent_question
 from consent_ledger.standing import record
 from consent_ledger.vault import VaultRefused
-from consent_ledger.vocabulary import ConsentAct, PartyId, PersonRef, Position, Purpose
+from consent_ledger.vocabulary import ConsentAct, ConsentChannel, PartyId, PersonRef, Position, Purpose
 from resolvers.gate import Inquiry, Receipt, entry_key
+
+_ADDRESS = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,185}\.[^\s@.\x00-\x1f\x7f]{2,}")
+"""As much of RFC 5321 as keeps a mistyped address from being acknowledged and never matching anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Decision:
     purpose: Purpose
     act: ConsentAct
     identifier: str
-    channel: str
+    channel: ConsentChannel
     notice: str | None = None
     notice_version: int | None = None
 
@@ -55,6 +59,11 @@ def record_consent(ask: Inquiry, decision: Decision, *, key: str) -> Receipt | R
     permit = ask.ask(consent_question(decision.controller, decision.purpose))
     if isinstance(permit, Refusal):
         return permit
+    if _ADDRESS.fullmatch(decision.identifier.strip()) is None:
+        raise ConsentNotRecorded(
+            "NOT_AN_ADDRESS",
+            "This is no e-mail address, so the decision would reach nobody; nothing was recorded.",
+        )
     published = ask.snapshot.state.purposes.get(permit.purpose)
     if published is None:
         raise ConsentNotRecorded("UNKNOWN_PURPOSE", "This purpose has not been published on this platform.")
@@ -108,7 +117,7 @@ def _keep(ask: Inquiry, permit: Permit[Write], decision: Decision, under: str) -
     (person,) = vault.persons(permit.controller, [decision.identifier], under=under)
     payload = {
         "act": decision.act.value,
-        "channel": decision.channel,
+        "channel": decision.channel.value,
         "notice": decision.notice,
         "notice_version": decision.notice_version,
         "purpose": decision.purpose.value,

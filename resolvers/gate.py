@@ -21,13 +21,15 @@ from hmac import digest
 from sqlalchemy import insert
 from sqlalchemy.engine import Connection
 
+from consent_ledger.database import reading
 from consent_ledger.entry import Actor, Draft, EntryRefused, EntryType, Json, RowBucket
 from consent_ledger.log import Acknowledgement, LedgerError, Rider
-from consent_ledger.permit import Caller, Permit, Read, Refusal, Snapshot, decide
+from consent_ledger.parties import platform_caller
+from consent_ledger.permit import Caller, Failing, Permit, Read, Refusal, Snapshot, decide
 from consent_ledger.question import ActT, Question
 from consent_ledger.state import IllegalEntry
 from consent_ledger.tree import Tree, leaf_hash
-from consent_ledger.vocabulary import PersonRef, Position
+from consent_ledger.vocabulary import PersonRef, Position, Reason
 from insight.tables import disclosure_secret
 from resolvers.house import House
 
@@ -88,7 +90,7 @@ class Inquiry:
         self, permit: Permit[Read], *, of: Hashable, persons: Iterable[PersonRef], rows: int
     ) -> None:
         """
-        Say that data of another controller were read; own data need no entry.
+        Say that data of another controller leave; own data need no entry.
 
         `of` names what was read: rows of the same under the same agreement are told once.
         """
@@ -98,6 +100,14 @@ class Inquiry:
             self._read.append(permit)
         self._persons.update(persons)
         self._rows[permit.agreement, permit.controller, of] = rows
+
+    def withheld(self, permit: Permit[Read], reasons: Iterable[Reason]) -> None:
+        """Say that data of another controller were read and nothing of them leaves: a refusal, with its reasons."""
+        if permit.agreement is not None:
+            failing = tuple(Failing(reason) for reason in sorted(set(reasons)))
+            refusal = Refusal(permit.controller, permit.purpose, failing, (permit.agreement,), permit.basis)
+            if failing and refusal not in self._refused:
+                self._refused.append(refusal)
 
     def close(self) -> None:
         """
@@ -145,7 +155,7 @@ class Inquiry:
             "groups": [*sorted({group.value for permit in permits for group in permit.groups})],
             "granularity": max(permits, key=_fineness).granularity.value,
             "rows": RowBucket.of(sum(self._rows.values())).value,
-            "persons": len(self._persons),
+            "persons": RowBucket.of(len(self._persons)).value,
             "subjects": commit_to_subjects(self._persons, nonce),
             "basis": self._basis(seq for permit in permits for seq in permit.basis),
         }
@@ -182,6 +192,18 @@ def inquiry(
         ask.close()
     finally:
         snapshot.end()
+
+
+@contextmanager
+def as_platform(house: House) -> Iterator[Inquiry]:
+    """The platform's own inquiry, for batch work and the command line; a read transaction of its own."""
+    request_id = secrets.token_hex(16)
+    digest = request_digest(request_id.encode())
+    with (
+        reading(house.engine) as connection,
+        inquiry(house, platform_caller(), connection, request_sha256=digest, request_id=request_id) as ask,
+    ):
+        yield ask
 
 
 def commit_to_subjects(persons: Iterable[PersonRef], nonce: bytes) -> str:

@@ -82,9 +82,10 @@ class PeriodRefused(ValueError):
 
 def days(given: PeriodInput) -> Period:
     """The days that were asked. Raises `PeriodRefused`."""
-    if given.last_day < given.first_day:
+    if given.last_day < given.first_day or given.first_day == date.max:
         raise PeriodRefused
-    return Period(given.first_day, given.last_day + timedelta(days=1))
+    end = given.last_day + timedelta(days=1) if given.last_day < date.max else date.max
+    return Period(given.first_day, end)
 
 
 def _set(given: Iterable[str] | None, make: Callable[[str], WordT]) -> frozenset[WordT] | None:

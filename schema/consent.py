@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from consent_ledger.vocabulary import ConsentAct, Purpose, Scope
+from consent_ledger.vocabulary import ConsentAct, ConsentChannel, Purpose, Scope
 from schema.directives import OPEN, requires
 from schema.receipt import Receipt
 from schema.refused import Refused
@@ -20,8 +20,8 @@ class RecordConsentInput:
     )
     purpose: Purpose = strawberry.field(description="The purpose that the visitor decided about.")
     act: ConsentAct = strawberry.field(description="What the visitor decided.")
-    channel: str = strawberry.field(
-        default="api", description="Where it was said: web, box_office, phone, mail, api."
+    channel: ConsentChannel = strawberry.field(
+        default=ConsentChannel.API, description="Where it was said."
     )
     notice: str | None = strawberry.field(default=None, description="Id of the notice that the visitor saw.")
     notice_version: int | None = strawberry.field(default=None, description="Version of that notice.")

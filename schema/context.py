@@ -23,7 +23,8 @@ Asked = Info[Context, None]
 
 def selected(info: Asked) -> frozenset[str]:
     """The fields selected below this one, through fragments; what a directive skips is not selected."""
-    return frozenset(_names(info.selected_fields[0].selections if info.selected_fields else ()))
+    # one answer may be asked in several places of a document; they are one selection (GraphQL 6.3.2)
+    return frozenset(name for field in info.selected_fields for name in _names(field.selections))
 
 
 def _names(selections: Iterable[Selection]) -> Iterable[str]:

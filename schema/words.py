@@ -12,6 +12,7 @@ from consent_ledger.reasons import EXPLAINED, Who
 from consent_ledger.vocabulary import (
     ClientKind,
     ConsentAct,
+    ConsentChannel,
     ControllerRole,
     FieldGroup,
     Granularity,
@@ -145,7 +146,19 @@ describe(
         ConsentAct.RENEWED: "Consent was given again before it expired.",
         ConsentAct.OBJECTED: "The visitor objected (article 21); effective at once.",
         ConsentAct.RESTRICTED: "The visitor's data are frozen (article 18).",
-        ConsentAct.LIFTED: "A restriction or objection was lifted by the visitor.",
+        ConsentAct.LIFTED: "A restriction was lifted by the visitor; what was said before it stands again.",
+    },
+)
+describe(
+    ConsentChannel,
+    "Where a visitor said it.",
+    {
+        ConsentChannel.WEB: "On the house's own website.",
+        ConsentChannel.PAGE: "On a page of this platform.",
+        ConsentChannel.MAIL: "By mail.",
+        ConsentChannel.PHONE: "By telephone.",
+        ConsentChannel.BOX_OFFICE: "At the counter.",
+        ConsentChannel.API: "Through an application.",
     },
 )
 describe(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.resources import files
@@ -24,14 +23,14 @@ from consent_ledger.clock import SimulatedClock
 from consent_ledger.database import reading
 from consent_ledger.entry import Draft
 from consent_ledger.log import Rider
-from consent_ledger.parties import Party, platform_caller, register_party
+from consent_ledger.parties import Party, register_party
 from consent_ledger.permit import Permit, Refusal, Write
 from consent_ledger.question import intake_question
-from consent_ledger.vocabulary import Assurance, PartyId, PartyKind
+from consent_ledger.vocabulary import Assurance, ConsentChannel, PartyId, PartyKind
 from insight.intake.pipeline import Consignment
 from insight.intake.ticket import canonical_sha256
 from resolvers.consent import Decision, record_consent
-from resolvers.gate import Inquiry, inquiry, request_digest
+from resolvers.gate import Inquiry, as_platform
 from resolvers.house import House
 from seeds import seasons
 from seeds.agreements import SeedAgreement
@@ -192,7 +191,7 @@ class _Hand:
         if season > self._season:
             self._season = season
             self.progress(f"Season {seasons.label(season)} comes in")
-        with self._inquiry() as ask:
+        with as_platform(self.house) as ask:
             consignments = [self._consignment(ask, one) for one in imports]
             if imports[0].unit == "tickets":
                 reports = self.house.intake.tickets_many(consignments)
@@ -222,7 +221,7 @@ class _Hand:
     def _recorded(self, one: RecordedImport) -> None:
         """The season that a real ticketing system recorded, as the file it exported."""
         data = files("seeds").joinpath(RECORDED_FILE).read_bytes()
-        with self._inquiry() as ask:
+        with as_platform(self.house) as ask:
             report = self.house.intake.tickets(
                 _permitted(ask, one.institution),
                 data,
@@ -241,27 +240,15 @@ class _Hand:
             purpose=one.purpose,
             act=one.act,
             identifier=one.identifier,
-            channel="page",
+            channel=ConsentChannel.PAGE,
             notice=NOTICE,
             notice_version=NOTICE_VERSION,
         )
-        with self._inquiry() as ask:
+        with as_platform(self.house) as ask:
             done = record_consent(ask, decision, key=one.idem)
         if isinstance(done, Refusal):
             raise _refused(done)
         self.planted.consents += 1
-
-    @contextmanager
-    def _inquiry(self) -> Iterator[Inquiry]:
-        """The platform's own stay in the house: nothing is disclosed, so nothing of it is recorded."""
-        mark = request_digest(b"seeds")
-        with (
-            reading(self.house.engine) as connection,
-            inquiry(
-                self.house, platform_caller(), connection, request_sha256=mark, request_id=mark[:32]
-            ) as ask,
-        ):
-            yield ask
 
 
 def _accepted(one: SeedAgreement, standing: Agreement) -> list[Draft]:

@@ -96,7 +96,12 @@ class Endpoint:
 
     async def _answered(self, headers: _Headers, receive: Receive, request_id: str) -> GraphQLAnswer:
         try:
-            request = read(await self._body(headers, receive), self._limits)
+            with anyio.fail_after(self._limits.body_seconds):
+                body = await self._body(headers, receive)
+            request = read(body, self._limits)
+        except TimeoutError:
+            slow = Problem(Code.BAD_REQUEST, "The body did not arrive in time.", "Send it again, at once.")
+            return answers.problem(slow, request_id=request_id)
         except _TooLarge:
             sentence = f"The body has more than {self._limits.body_bytes} bytes."
             too_large = Problem(Code.BODY_TOO_LARGE, sentence, "Send a smaller request.")

@@ -11,6 +11,8 @@ class Limits:
 
     body_bytes: int = 256 * 1024
     """Body of the request, before it is read on."""
+    body_seconds: float = 15
+    """How long the body may take to arrive."""
     document_bytes: int = 32 * 1024
     """Document in UTF-8, before it is parsed."""
     variable_values: int = 10_000

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
+import anyio
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Payload, OAuth2Request
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -22,6 +23,9 @@ from api.oauth.secrets import MAX_SECRET
 
 MAX_BODY = 65_536
 """Bytes of a request's body at most."""
+
+BODY_SECONDS = 15
+"""How long a request's body may take to arrive."""
 
 _MAX_PARAMETERS = 32
 _MAX_ID = 64
@@ -54,7 +58,11 @@ async def receive(request: Request) -> Received:
     (2.3.1), a parameter twice or text that is not UTF-8 (3.2, appendix B), two Authorization headers.
     A parameter without a value counts as left out (3.2).
     """
-    body = await _body(request)
+    try:
+        with anyio.fail_after(BODY_SECONDS):
+            body = await _body(request)
+    except TimeoutError:
+        raise InvalidRequestError("The body did not arrive in time.") from None
     kind = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise InvalidRequestError("The content type must be application/x-www-form-urlencoded.")

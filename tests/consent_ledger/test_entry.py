@@ -39,7 +39,7 @@ TERMS: dict[str, Any] = {
     "purposes": ["own_insight", "research"],
     "groups": ["base", "place"],
     "granularity": "AGGREGATE",
-    "productions": ["p@1", "q:2"],
+    "productions": ["p-1", "q-2"],
     "period_start": "2026-01-01",
     "period_end": "2026-12-31",
     "minimum_group": 10,
@@ -144,7 +144,7 @@ BODIES: dict[EntryType, dict[str, Any]] = {
         "groups": ["base"],
         "granularity": "STATISTIC",
         "rows": "r10_99",
-        "persons": 40,
+        "persons": "r10_99",
         "subjects": HASH,
         "basis": BASIS,
     },
@@ -385,7 +385,7 @@ def test_a_line_without_one_of_the_keys_is_refused() -> None:
 def test_an_entry_has_a_longest_length() -> None:
     with pytest.raises(EntryRefused, match="65535"):
         read(b'"' + b"a" * MAX_LINE + b'"')
-    productions = sorted(f"{number:095d}" for number in range(800))
+    productions = sorted(f"{number:064d}" for number in range(1_200))
     with pytest.raises(EntryRefused) as refused:
         seal(proposed(productions=productions), Position(7), NOW)
     assert refused.value.code == "TOO_LONG"

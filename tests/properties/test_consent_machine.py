@@ -228,6 +228,8 @@ class History:
             fact for fact in self.past(size, "notice", house=asked.house) if asked.purpose in fact["purposes"]
         ]
         own = asked.house == party
+        if not own and not any(one["stands"] for one in self.between(size, asked)):
+            return self._told([*failing, ("NO_AGREEMENT", ())], used)  # a stranger learns nothing more
         if basis is None or (not notices and not (own and asked.purpose == "own_insight")):
             failing.append(("PURPOSE_NOT_COVERED", (asked.purpose,)))
         else:
@@ -242,6 +244,20 @@ class History:
             return self._told(failing, used, consent_only, since, None, 1, None)
         return self._shared(size, at, asked, failing, used, consent_only, since)
 
+    def between(self, size: int, asked: Asked) -> list[dict[str, Any]]:
+        """The agreements of both that are about these productions."""
+        recipient = APPLICATIONS[asked.app][0]
+        return [
+            one
+            for one in self.agreements(size)
+            if (one["source"], one["recipient"]) == (asked.house, recipient)
+            and (
+                one["productions"] is None
+                or asked.productions is None
+                or set(asked.productions) <= set(one["productions"])
+            )
+        ]
+
     def _shared(
         self,
         size: int,
@@ -252,17 +268,7 @@ class History:
         consent_only: bool,
         since: Any,
     ) -> Verdict:
-        recipient = APPLICATIONS[asked.app][0]
-        fits = [
-            one
-            for one in self.agreements(size)
-            if (one["source"], one["recipient"]) == (asked.house, recipient)
-            and (
-                one["productions"] is None
-                or asked.productions is None
-                or set(asked.productions) <= set(one["productions"])
-            )
-        ]
+        fits = self.between(size, asked)
         past = {
             one["agreement"]: one["over"] or (one["until"] is not None and at >= one["until"]) for one in fits
         }
@@ -284,7 +290,18 @@ class History:
                 lacks.append(("GRANULARITY_NOT_COVERED", (asked.fine,)))
             return lacks
 
-        best = min(standing, key=lambda one: (len(short(one)), one["seq"]))
+        def fitness(one: dict[str, Any]) -> tuple[Any, ...]:
+            lacking = dict(short(one))
+            return (
+                "PURPOSE_NOT_COVERED" in lacking,
+                len(lacking.get("FIELD_NOT_COVERED", ())),
+                "GRANULARITY_NOT_COVERED" in lacking,
+                one["productions"] is not None,
+                -len(one["productions"] or ()),
+                one["seq"],
+            )
+
+        best = min(standing, key=fitness)
         used.update(best["seqs"])
         failing.extend(short(best))
         return self._told(

@@ -37,6 +37,7 @@ from consent_ledger.vocabulary import (
     ClientId,
     ClientKind,
     ConsentAct,
+    ConsentChannel,
     FieldGroup,
     Granularity,
     LawfulBasis,
@@ -322,7 +323,7 @@ class Scene:
     ) -> Receipt:
         """What a visitor decided, recorded by the house's own application."""
         who = caller(house)
-        decision = consent_door.Decision(who.party, purpose, act, email, "web", **more)
+        decision = consent_door.Decision(who.party, purpose, act, email, ConsentChannel.WEB, **more)
         with self.inquiry(who) as ask:
             done = consent_door.record_consent(ask, decision, key=key or self.key())
         assert isinstance(done, Receipt), done

@@ -10,7 +10,7 @@ from api.errors import INTERNAL, problem_of
 from consent_ledger.entry import EntryType
 from consent_ledger.log import LedgerUnavailable
 from consent_ledger.permit import Refusal
-from consent_ledger.vocabulary import ConsentAct, Purpose, Reason
+from consent_ledger.vocabulary import ConsentAct, ConsentChannel, Purpose, Reason
 from insight.criteria import Criteria
 from insight.figures import Figure, ReleasedAudience
 from resolvers.audiences import AudienceAsked, audience
@@ -127,7 +127,10 @@ def test_what_never_got_its_entry_is_forgotten_at_the_next_start(
         {"identifier": ""},
         {"identifier": "   "},
         {"identifier": "\ud800@example.org"},
-        {"channel": "\ud800"},
+        {"identifier": "a@b@example.org"},
+        {"identifier": "no at"},
+        {"identifier": "a\u0000b@example.org"},
+        {"notice": "pool", "notice_version": 9},
         {"notice": "No such form!", "notice_version": 1},
         {"notice": "pool", "notice_version": 0},
         {"purpose": Purpose.WEB_LINK},
@@ -136,7 +139,10 @@ def test_what_never_got_its_entry_is_forgotten_at_the_next_start(
         "no address",
         "spaces",
         "half a sign",
-        "half a sign in the channel",
+        "two ats",
+        "no at",
+        "a zero byte",
+        "a notice never published",
         "free text",
         "version 0",
         "purpose",
@@ -148,7 +154,7 @@ def test_what_cannot_be_recorded_is_refused_in_words(scene: Scene, wrong: dict[s
         "purpose": OWN,
         "act": ConsentAct.OBJECTED,
         "identifier": A,
-        "channel": "web",
+        "channel": ConsentChannel.WEB,
     }
     size = scene.size()
     with pytest.raises(Exception) as raised, scene.inquiry(caller("lakeside-app")) as ask:  # noqa: PT011
@@ -162,7 +168,9 @@ def test_what_cannot_be_recorded_is_refused_in_words(scene: Scene, wrong: dict[s
 def test_nobody_records_for_another_house_or_without_scope(scene: Scene) -> None:
     for who, reason in (("harbour-app", Reason.NO_AGREEMENT), ("bureau-app", Reason.ROLE_FORBIDS)):
         with scene.inquiry(caller(who)) as ask:
-            told = record_consent(ask, Decision(LAKESIDE, RESEARCH, ConsentAct.OBJECTED, A, "web"), key="k")
+            told = record_consent(
+                ask, Decision(LAKESIDE, RESEARCH, ConsentAct.OBJECTED, A, ConsentChannel.WEB), key="k"
+            )
         assert isinstance(told, Refusal)
         assert told.reason is reason
     assert persons(scene) == [None, None, None]

@@ -202,7 +202,7 @@ def test_over_http_a_consent_that_cannot_be_has_a_code_and_names_nobody(scene: S
     assert "errors" not in door.post("lakeside-app", CONSENT, **first)[1]
     told = {
         "IDEMPOTENCY_CONFLICT": [{**first, "act": "GRANTED"}, {**first, "email": "b@example.org"}],
-        "IDENTIFIER_EMPTY": [{**first, "email": " ", "key": "l"}],
+        "NOT_AN_ADDRESS": [{**first, "email": " ", "key": "l"}],
         "BODY_REFUSED": [{**first, "notice": "a@example.org", "key": "m"}],
     }
     for expected, given in told.items():
