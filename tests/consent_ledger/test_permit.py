@@ -30,6 +30,7 @@ from consent_ledger.snapshot import Snapshot
 from consent_ledger.steps import STEPS
 from consent_ledger.vocabulary import (
     PLATFORM,
+    AgreementId,
     ClientKind,
     FieldGroup,
     Granularity,
@@ -292,6 +293,44 @@ def test_an_agreement_with_one_house_says_nothing_about_another() -> None:
     answer = decide(world.pin(), bureau(), audience_question(OTHER, Purpose.RESEARCH, [BASE]))
     assert isinstance(answer, Refusal)
     assert Reason.NO_AGREEMENT in [failing.reason for failing in answer.failing]
+
+
+def test_a_stranger_cannot_tell_what_a_house_recorded() -> None:
+    world = usual_world()
+    told = {
+        tuple(answer.failing)
+        for purpose in (
+            Purpose.RESEARCH,
+            Purpose.SECTOR_BENCHMARK,
+            Purpose.AUDIENCE_OVERLAP,
+            Purpose.WEB_LINK,
+        )
+        for house in (HOUSE, OTHER)
+        if isinstance(
+            answer := decide(world.pin(), bureau(), audience_question(house, purpose, [BASE])), Refusal
+        )
+    }
+    assert [[failing.reason for failing in one] for one in told] == [[Reason.NO_AGREEMENT]]
+
+
+def test_of_two_agreements_the_one_that_covers_most_is_taken_and_then_the_widest() -> None:
+    world = usual_world()
+    second, third = AgreementId("agr-0000000000000002"), AgreementId("agr-0000000000000003")
+    world.agree(terms(productions=frozenset({ProductionRef("hamlet")}), groups=frozenset({BASE, SEGMENT})))
+    world.agree(terms(groups=frozenset({BASE})), second)
+    world.agree(terms(groups=frozenset({BASE, SPEND})), third)
+
+    def taken(*groups: FieldGroup) -> object:
+        answer = decide(world.pin(), bureau(), research(*groups))
+        return answer.agreement if isinstance(answer, Permit) else answer.agreements
+
+    assert taken(SEGMENT) == AGREEMENT
+    assert taken(SPEND) == third
+    assert taken(BASE) == second, "wider than the first, and proposed before the third"
+    held = research(SPEND, agreement=AGREEMENT)
+    answer = decide(world.pin(), bureau(), held)
+    assert isinstance(answer, Refusal)
+    assert answer.reason is Reason.FIELD_NOT_COVERED, "held to one agreement, another does not help"
 
 
 def test_the_token_and_the_registration_both_bound_the_scopes() -> None:

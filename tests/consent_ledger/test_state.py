@@ -286,6 +286,37 @@ def test_an_agreement_has_two_sides() -> None:
     assert PLATFORM not in world.state.parties
 
 
+def test_nobody_agrees_with_itself_and_the_platform_gives_nothing() -> None:
+    world = usual_world()
+    alone: dict[str, Any] = {"sources": frozenset({HOUSE}), "recipients": frozenset({HOUSE})}
+    assert refused(world, lambda: proposed(world, **alone)) == "ONE_SIDED"
+    platform: dict[str, Any] = {"sources": frozenset({PLATFORM}), "recipients": frozenset({BUREAU})}
+    assert refused(world, lambda: proposed(world, **platform)) == "ONE_SIDED"
+
+
+def test_a_consent_names_a_notice_that_its_house_published() -> None:
+    world = usual_world()
+    world.say(EntryType.CONSENT_GRANTED, consent(notice="pool", notice_version=1))
+    for notice, version in (("pool", 2), ("another", 1), ("pool", None)):
+        unknown = consent(notice=notice, notice_version=version)
+        assert refused(world, lambda: world.say(EntryType.CONSENT_GRANTED, unknown)) == "UNKNOWN_NOTICE"  # noqa: B023
+    elsewhere = consent(OTHER, notice="pool", notice_version=1)
+    assert refused(world, lambda: world.say(EntryType.CONSENT_GRANTED, elsewhere)) == "UNKNOWN_NOTICE"
+
+
+def test_a_notice_is_not_back_dated() -> None:
+    world = usual_world()
+    body: dict[str, Json] = {
+        "controller": HOUSE,
+        "notice": "pool",
+        "version": 2,
+        "text_sha256": SHA,
+        "purposes": ["own_marketing"],
+    }
+    day = world.now - timedelta(days=1)
+    assert refused(world, lambda: world.say(EntryType.NOTICE_PUBLISHED, body, vf=day)) == "BACK_DATED"
+
+
 # questions, as decisions remember them
 
 

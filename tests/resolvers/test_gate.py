@@ -445,3 +445,29 @@ def test_an_answer_of_which_nothing_leaves_is_a_refusal_and_gives_no_receipt(sce
     [entry] = scene.entries(size)
     body = cast("dict[str, Any]", entry.body)
     assert (entry.type, body["reasons"]) == ("refusal.recorded", ["BELOW_K"])
+
+
+def test_over_http_a_field_asked_in_two_places_is_one_selection(shared: Scene) -> None:
+    lakeside = global_id("Institution", LAKESIDE)
+    twice = """query ($of: ID!) {
+      audience(institution: $of, purpose: RESEARCH) { ... on Audience { bookers { __typename } } }
+      ...more
+    }
+    fragment more on Query {
+      audience(institution: $of, purpose: RESEARCH) { ... on Audience { tickets { __typename } } }
+    }"""
+    found = Door(shared).post("bureau-app", twice, of=lakeside)[1]["data"]["audience"]
+    assert found == {"bookers": {"__typename": "Count"}, "tickets": {"__typename": "Count"}}
+
+
+def test_over_http_the_last_day_of_the_calendar_is_a_day(shared: Scene) -> None:
+    query = """query ($of: ID!) { audience(institution: $of, purpose: RESEARCH,
+        criteria: {period: {firstDay: "2026-01-01", lastDay: "9999-12-31"}}) { __typename } }"""
+    answer = Door(shared).post("bureau-app", query, of=global_id("Institution", LAKESIDE))[1]
+    assert "errors" not in answer
+
+
+def test_over_http_nothing_is_redirected_by_the_host_that_was_said(shared: Scene) -> None:
+    answer = Door(shared).http.post("/graphql/", headers={"Host": "evil.example"}, follow_redirects=False)
+    assert answer.status_code == 404
+    assert "location" not in answer.headers

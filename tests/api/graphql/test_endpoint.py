@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import anyio
 import orjson
 import pytest
 from starlette.applications import Starlette
@@ -361,6 +363,18 @@ async def test_a_body_that_turns_out_too_large_is_not_read_on(house: House) -> N
     wire = Wire([b" " * 100_000] * 50)
     await wire.run(house)
     assert (wire.sent[0]["status"], wire.code, wire.read) == (413, "BODY_TOO_LARGE", 3)
+
+
+@pytest.mark.anyio
+async def test_a_body_that_does_not_come_is_not_waited_for(house: House) -> None:
+    wire = Wire([b"{"])
+
+    async def never() -> dict[str, Any]:
+        await anyio.sleep(60)
+        return {}
+
+    await Endpoint(house, limits=replace(LIMITS, body_seconds=0.05))(wire.scope, never, wire.send)
+    assert (wire.sent[0]["status"], wire.code, house.asked) == (400, "BAD_REQUEST", 0)
 
 
 @pytest.mark.anyio
