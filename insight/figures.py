@@ -5,22 +5,40 @@ Figures, raw and released: two kinds of value that cannot be taken for one anoth
 and only with the permit under which they were counted. What it guarantees:
 
 - own data leave exact;
-- under an agreement no figure about fewer identified persons than the permit's minimum group leaves,
-  no cell of a breakdown does, and at least two cells, of together at least a minimum group, are hidden
-  when any is, so that a hidden one cannot be had by subtraction from the total;
-- first-timers are withheld as well when the bookers who are none are fewer than a minimum group, and so
-  is everything when the criteria leave out some persons but fewer than that;
-- the average ticket price is withheld as well when fewer than a minimum group bought more than tickets:
-  beside it, spend would tell what those few paid for the rest;
+- under an agreement no figure about fewer identified persons than the permit's minimum group leaves;
+- nobody is in a minority because of not being counted: where it must be nobody or a minimum group that
+  stands behind something left over, everybody with a line counts, also who objected, and a line of
+  nobody known stands for whoever paid for its order (`insight.crowd`);
+- everything is withheld when criteria leave out lines, or bookers, of somebody but of fewer than a minimum
+  group, and when a production, an area, a province, a segment or a kind of booker that they name is that
+  small; so tickets and euros over one of these criteria, added and subtracted, never come to lines of so
+  few (`crowd.barrier`);
+- of the cells of a breakdown none that small leaves, and when any is hidden two at least are, of together
+  a minimum group, so that a hidden one cannot be had by subtraction from the total;
+- first-timers are withheld as well when the bookers who are none are that few; tickets of nobody
+  known, and the parts of visits, when it is that few who bought them;
+- the average ticket price is withheld as well when that few bought more than tickets: beside it, spend
+  would tell what those few paid for the rest; and spend, when criteria leave out products of that few;
+- no share of coverage leaves from which the number of tickets of that few would follow;
 - no figure of a field group outside the permit leaves, whatever was counted.
 
-What it cannot stop: somebody who compares many answers with overlapping criteria. That is why sector
-figures come from releases and never from here.
+What it cannot stop. Live answers under an agreement are exact, and protected by rules, not by noise, and
+each is judged by itself: nobody keeps what the recipient asked before. So somebody who compares many
+answers can still come to a few persons, or to one: by periods that overlap but for a day, or lie before and
+after an objection, a late sale or a refund; by crossing criteria, an area with a production, say, and
+adding and subtracting the crossings; by two purposes or agreements that do not let the same persons be
+counted; by counting persons, or the cells of a breakdown, over parts that share persons, since ten who
+bought both here and there may be all but one of those who bought there; by what the recipient knows from
+elsewhere, its own list of guests for one. An order of nobody known is taken for one person, though one person
+may have made several, and somebody erased counts by order.
+A figure that is alike for a whole group is told of each in it. Against this stand the agreement
+itself, which forbids it, and the disclosure entry of each answer, by which it can be seen afterwards. Figures
+that must withstand it come from releases and never from here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -61,6 +79,7 @@ class RawCount:
     persons: int | None  # None: nobody was ever identified in what is counted
     remainder: int | None = None  # identified persons of the same audience outside this figure
     parts: Mapping[str, int] = field(default_factory=dict)
+    crowds: Mapping[str, int] = field(default_factory=dict)  # behind each part; a part without counts heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +91,8 @@ class RawMoney:
     currency: str | None  # None: of more than one currency, which nobody can add up
     over: int | None = None
     over_all: int | None = None  # free tickets included
-    remainder: int = 0  # identified persons behind euros that follow by subtraction from other figures
+    remainder: int = 0  # the crowd behind euros that follow by subtraction from another figure
+    barrier: Reason | None = None  # why it may not leave beside figures of other criteria
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +131,7 @@ class RawCoverage:
     scanned: int  # of what happened, tickets of performances where tickets were scanned
     history_start: date | None
     is_left_censored: bool  # less than 36 months are known before the period
+    crowds: Mapping[str, tuple[int, int]]  # by share: behind the tickets it covers, and behind the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +142,21 @@ class RawAudience:
     figures: Mapping[str, RawFigure]
     not_permitted: frozenset[str]  # asked, and not counted: their field group is not in the permit
     bookers: int
-    left_out: int  # identified persons whom the criteria leave out; 0 for own data
+    left_out: int  # the fewest persons who follow from what the criteria leave out; 0 for own data
+    barrier: Reason | None  # why these criteria may not be asked at all; None for own data
     coverage: RawCoverage
     as_of: date
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Shares from 0 to 1 of the tickets in question; None where it has no bearing on the figure."""
+    """
+    Shares from 0 to 1 of the tickets in question; None where it has no bearing on the figure.
+
+    Under an agreement a share is None as well where some persons, but fewer than the minimum group, stand
+    behind the tickets that it covers, or behind those that it does not: beside the number of tickets, a
+    share tells how many those are.
+    """
 
     identified: Decimal | None = None
     placed: Decimal | None = None
@@ -203,20 +231,34 @@ def is_own(permit: Permit[Read]) -> bool:
     return permit.agreement is None and permit.recipient == permit.controller
 
 
-def hidden_cells(persons: Mapping[str, int], minimum: int) -> dict[str, Reason]:
+def minimum_of(permit: Permit[Read]) -> int:
+    """How many persons must stand behind whatever leaves under this permit; 0 for own data."""
+    return 0 if is_own(permit) else max(permit.minimum_group, 1)
+
+
+def hidden_cells(
+    persons: Mapping[str, int], minimum: int, *, filled: Collection[str] | None = None
+) -> dict[str, Reason]:
     """
     Which cells of a breakdown must be hidden, and why, when a reader knows the total.
 
-    Every cell under `minimum`; and then, from the smallest on, so many more that at least two are
-    hidden and the hidden ones together reach `minimum`.
+    An empty cell tells nothing about anybody, and hides nobody. Of the others every one under `minimum`
+    is hidden; and then, from the smallest on, so many more that the hidden ones together reach `minimum`,
+    and so are two at least. Where they cannot, all cells are hidden, the empty ones too.
+
+    `filled` names the cells that hold something, though it may be of nobody who can be counted; without
+    it, those with persons.
     """
-    hidden = {cell: Reason.BELOW_K for cell, count in persons.items() if count < minimum}
+    filled = {cell for cell, count in persons.items() if count} if filled is None else set(filled)
+    hidden = {cell: Reason.BELOW_K for cell in persons if cell in filled and persons[cell] < minimum}
     if not hidden:
         return hidden
-    for cell in sorted(persons.keys() - hidden.keys(), key=lambda cell: (persons[cell], cell)):
+    for cell in sorted(filled - hidden.keys(), key=lambda cell: (persons[cell], cell)):
         if sum(persons[cell] for cell in hidden) >= minimum:
-            break  # and so at least two, for one that is under the minimum alone does not reach it
+            return hidden  # and so at least two, for one that is under the minimum alone does not reach it
         hidden[cell] = Reason.COMPLEMENTARY
+    if sum(persons[cell] for cell in hidden) < minimum:
+        hidden |= dict.fromkeys(persons.keys() - hidden.keys(), Reason.COMPLEMENTARY)
     return hidden
 
 
@@ -224,7 +266,7 @@ class _Release:
     """The release of one figure."""
 
     def __init__(self, permit: Permit[Read], raw: RawAudience, definition: Definition) -> None:
-        self.minimum = 0 if is_own(permit) else max(permit.minimum_group, 1)
+        self.minimum = minimum_of(permit)
         self.protection = Protection.EXACT_OWN if is_own(permit) else Protection.MINIMUM_GROUP
         self.raw = raw
         self.definition = definition
@@ -232,26 +274,32 @@ class _Release:
     def of(self, found: RawFigure) -> Released:
         if isinstance(found, RawAbsent):
             return self.withheld(found.reason)
-        if 0 < self.raw.left_out < self.minimum:
+        if self.is_few(self.raw.left_out):
             return self.withheld(Reason.COMPLEMENTARY)
+        if self.raw.barrier is not None:
+            return self.withheld(self.raw.barrier)
         if isinstance(found, RawCount):
             return self.count(found)
         return self.money(found) if isinstance(found, RawMoney) else self.breakdown(found)
 
+    def is_few(self, persons: int) -> bool:
+        """Whether there is somebody, and not enough others to be lost among."""
+        return 0 < persons < self.minimum
+
     def count(self, found: RawCount) -> Released:
         if (found.value if found.persons is None else found.persons) < self.minimum:
             return self.withheld(Reason.BELOW_K)
-        if found.remainder is not None and 0 < found.remainder < self.minimum:
+        if found.remainder is not None and self.is_few(found.remainder):
             return self.withheld(Reason.COMPLEMENTARY)
-        if any(0 < part < self.minimum for part in found.parts.values()):
+        if any(self.is_few(found.crowds.get(name, part)) for name, part in found.parts.items()):
             return self.figure(found.value)  # the parts add up: one small part would follow from the others
         return self.figure(found.value, parts=found.parts)
 
     def money(self, found: RawMoney) -> Released:
         if found.persons < self.minimum:
             return self.withheld(Reason.BELOW_K)
-        if 0 < found.remainder < self.minimum:
-            return self.withheld(Reason.COMPLEMENTARY)
+        if found.barrier is not None or self.is_few(found.remainder):
+            return self.withheld(found.barrier or Reason.COMPLEMENTARY)
         if found.currency is None:
             return self.withheld(Reason.DEFINITION_MISMATCH)
         if found.over is None:
@@ -265,7 +313,8 @@ class _Release:
         persons = {cell: content.persons for cell, content in found.cells.items()}
         if sum(persons.values()) < self.minimum:
             return self.withheld(Reason.BELOW_K)
-        hidden = hidden_cells(persons, self.minimum)
+        filled = {cell for cell, content in found.cells.items() if content.value}
+        hidden = hidden_cells(persons, self.minimum, filled=filled)
         cells = {
             cell: self.withheld(hidden[cell]) if cell in hidden else content.value
             for cell, content in found.cells.items()
@@ -297,11 +346,11 @@ class _Release:
         known, name = self.raw.coverage, self.definition.id
         if name == "counted_visits":
             return Coverage()
-        coverage = Coverage(identified=self.share(known.identified, known.tickets))
+        coverage = Coverage(identified=self.share("identified", known.identified, known.tickets))
         if name == "contexts":
-            coverage = replace(coverage, placed=self.share(known.placed, known.tickets))
+            coverage = replace(coverage, placed=self.share("placed", known.placed, known.tickets))
         if name == "visits":
-            coverage = replace(coverage, scanned=self.share(known.scanned, known.happened))
+            coverage = replace(coverage, scanned=self.share("scanned", known.scanned, known.happened))
         if self.definition.minimum_history_months:
             start = known.history_start
             coverage = replace(
@@ -311,8 +360,8 @@ class _Release:
             )
         return coverage
 
-    def share(self, part: int, whole: int) -> Decimal | None:
-        if whole == 0:
+    def share(self, name: str, part: int, whole: int) -> Decimal | None:
+        if whole == 0 or any(self.is_few(crowd) for crowd in self.raw.coverage.crowds.get(name, ())):
             return None
         step = CENT if self.minimum else Decimal("0.0001")
         return (Decimal(part) / whole).quantize(step, ROUND_HALF_UP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from insight.intake.report import RowError
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/#-]{0,63}\Z")
 _PRODUCTION: Final = re.compile(r"[a-z0-9-]{1,64}\Z")
 _GENRE: Final = re.compile(r"[a-z][a-z_]{0,39}\Z")
+_ADDRESS: Final = re.compile(r"[^\s@]@[^\s@.]+\.[^\s@.]")
+_BETWEEN_DIGITS: Final = re.compile(r"[\s+()\-\u2010-\u2015\u2212]+")
+_NUMBER: Final = re.compile(r"\d{9}")
 _PC4: Final = re.compile(r"[1-9][0-9]{3}\Z")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}\Z")
 
@@ -99,6 +103,17 @@ def is_text(cell: str) -> bool:
     return len(cell) <= 200 and cell.isprintable()
 
 
+def is_impersonal(title: str) -> bool:
+    """
+    Whether a title holds neither an e-mail address nor what may be a telephone or account number.
+
+    Titles are not personal data, and so become references of productions, which stand in agreements and
+    thereby in the ledger for good: what enters here as a title can never be taken back.
+    """
+    plain = unicodedata.normalize("NFKC", title)
+    return not (_ADDRESS.search(plain) or _NUMBER.search(_BETWEEN_DIGITS.sub("", plain)))
+
+
 def _is_zone(cell: str) -> bool:
     try:
         moments.zone(cell)
@@ -119,6 +134,7 @@ _TICKET_CHECKS: Final[tuple[tuple[str, str, Callable[[Any], bool]], ...]] = (
     ("ordered_at", "BAD_TIME", lambda cell: "1900" <= cell[:4] <= "2200"),
     ("attended_at", "BAD_TIME", lambda cell: "1900" <= cell[:4] <= "2200"),
     ("production_title", "BAD_TEXT", is_text),
+    ("production_title", "PERSONAL_TITLE", is_impersonal),
     ("genre", "BAD_VALUE", _matches(_GENRE)),
     ("zone", "BAD_ZONE", _is_zone),
     ("kind", "BAD_VALUE", ticket.KINDS.__contains__),

@@ -26,6 +26,8 @@ FAULTS: Final = MappingProxyType(
         "BAD_VALUE": "The value is not one of the words of this field.",
         "BAD_REFERENCE": "Not a reference: up to 64 letters, digits and the signs . _ : / # -.",
         "BAD_TEXT": "The text is longer than 200 characters or holds control characters.",
+        "PERSONAL_TITLE": "The title holds an e-mail address, or nine or more digits in a row (spaces, dashes, "
+        "brackets and + aside); take the title of the production, without whoever booked it.",
         "BAD_TIME": "Not a date and time in the form that the mapping states.",
         "BAD_DAY": "Not a calendar day in the form that the mapping states.",
         "BAD_ZONE": "Not a time zone of the IANA list, such as Europe/Amsterdam.",

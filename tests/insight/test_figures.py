@@ -311,18 +311,27 @@ def test_small_cells_are_hidden_with_a_companion() -> None:
 @given(st.dictionaries(st.sampled_from("abcdefghijk"), st.integers(0, 60), min_size=2), st.integers(1, 20))
 def test_no_hidden_cell_follows_from_the_total(persons: dict[str, int], minimum: int) -> None:
     hidden = hidden_cells(persons, minimum)
-    assert all(count >= minimum for cell, count in persons.items() if cell not in hidden)
+    assert not any(0 < count < minimum for cell, count in persons.items() if cell not in hidden)
     if hidden and sum(persons.values()) >= minimum:
-        assert len(hidden) >= 2
+        assert sum(persons[cell] > 0 for cell in hidden) >= 2
         assert sum(persons[cell] for cell in hidden) >= minimum
-    if not hidden:
-        assert min(persons.values()) >= minimum
+        assert all(persons[cell] for cell in hidden), "an empty cell hides nobody"
+    elif hidden:
+        assert hidden.keys() == persons.keys()
+    else:
+        assert not any(0 < count < minimum for count in persons.values())
 
 
 def test_nothing_more_is_hidden_than_needed() -> None:
     assert hidden_cells({"a": 50, "b": 40, "c": 30}, 10) == {}
     assert hidden_cells({"a": 50, "b": 3, "c": 30}, 10) == {"b": Reason.BELOW_K, "c": Reason.COMPLEMENTARY}
     assert hidden_cells({"a": 50, "b": 6, "c": 7}, 10) == {"b": Reason.BELOW_K, "c": Reason.BELOW_K}
+    assert hidden_cells({"a": 50, "b": 0, "c": 0}, 10) == {}
+    assert hidden_cells({"a": 50, "b": 0, "c": 4}, 10) == {
+        "c": Reason.BELOW_K,
+        "a": Reason.COMPLEMENTARY,
+    }
+    assert hidden_cells({"a": 4, "b": 0}, 10) == {"a": Reason.BELOW_K, "b": Reason.COMPLEMENTARY}
 
 
 def test_a_group_outside_the_permit_is_never_counted_and_never_leaves() -> None:
@@ -361,7 +370,8 @@ def test_figures_are_released_under_the_permit_they_were_counted_under() -> None
 
 
 def test_coverage_under_an_agreement_is_too_coarse_to_count_by() -> None:
-    rows = [line(n) for n in range(299)] + [line(400, person=None, day="2026-02-13", performance="p2")]
+    rows = [line(n) for n in range(2999)]
+    rows += [line(4000 + n, person=None, day="2026-02-13", performance="p2") for n in range(10)]
     bookers = release(rows, under_agreement())["first_timers"]
     assert isinstance(bookers, Figure)
     assert bookers.coverage.identified == Decimal("1.00")

@@ -51,6 +51,12 @@ def bring(house: House, *rows: dict[str, str], idem: str = "first") -> ImportRep
         ("line_ref", "x" * 65, "BAD_REFERENCE"),
         ("production_title", "x" * 201, "BAD_TEXT"),
         ("production_title", "bel\x07", "BAD_TEXT"),
+        ("production_title", "Feest van planted@example.org", "PERSONAL_TITLE"),
+        ("production_title", "planted＠example．org", "PERSONAL_TITLE"),
+        ("production_title", "Reserveren: 06-1234 56 78", "PERSONAL_TITLE"),
+        ("production_title", "+31 (0)6 12345678", "PERSONAL_TITLE"),
+        ("production_title", "(020) 624–23–11", "PERSONAL_TITLE"),
+        ("production_title", "NL91 ABNA 0417 1643 00", "PERSONAL_TITLE"),
         ("starts_at", "3 oktober", "BAD_TIME"),
         ("starts_at", "0001-01-01 00:00", "BAD_TIME"),
         ("starts_at", "2026-13-01 20:00", "BAD_TIME"),
@@ -82,6 +88,11 @@ def test_a_bad_cell_is_named_by_line_field_and_code(house: House, field: str, va
     assert refused.value.report.rejected == 1
     assert refused.value.code == "ROWS_REFUSED"
     assert (house.state(), house.size()) == (before, size)
+
+
+@pytest.mark.parametrize("title", ["1984", "Seizoen 2025-2026", "Opening 03-10-2026", "M@cbeth 2.0", "@Home"])
+def test_a_title_may_hold_a_year_and_an_at_sign(house: House, title: str) -> None:
+    assert bring(house, {"production_title": title}).created == 1
 
 
 def test_every_bad_row_is_reported_with_every_fault(house: House) -> None:
