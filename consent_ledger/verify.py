@@ -8,20 +8,24 @@ PATH is a folder with `export.jsonl` and `checkpoint`, a zip with the same, or t
 What holds when this exits 0:
 
  1. every line is one entry in canonical JSON (RFC 8785), with the envelope's keys and no other;
- 2. positions run from 0 without a gap, and recorded time never goes back;
+ 2. positions run from 0 without a gap, recorded time never goes back, nobody uses a key twice;
  3. the lines, and only they, give the root in the checkpoint (RFC 9162, 2.1);
  4. the checkpoint is signed (C2SP signed-note, Ed25519) by the key given, or by the key that came along;
- 5. what the entries say can be: nothing is accepted that was not proposed, every decision stands on a
-    root that this ledger had.
+ 5. every entry says exactly what its type may, in closed words: no free text, no type unknown here;
+ 6. what it says can be at its place: nothing is accepted that was not proposed, nobody speaks for another
+    (but the platform, which is seen), every disclosure stands on agreements that stood, and every decision
+    on a root that this ledger had.
 
-What it cannot tell: whether somebody else was shown another ledger. Compare the size and root printed
-here with a checkpoint that you, or anybody you trust, received earlier or elsewhere.
+What it cannot tell: whether an acceptance attested by the operator was the party's own (no entry claims
+more than that yet, and one that does is refused), or whether somebody else was shown another ledger.
+Compare the size and root printed here with a checkpoint that you received earlier or elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import functools
 import hashlib
 import http.client
 import json
@@ -38,6 +42,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,10 +52,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 MAX_LINE = 65_535
 MAX_NOTE = 64 * 1024
 MAX_INTEGER = 2**53 - 1
+MAX_DEPTH = 16
+PLATFORM = "platform"
 
 
 class Refused(Exception):
     """What was given does not hold; the text is the plain reason."""
+
+    verdict = "does not hold"
+
+
+class Unknown(Refused):
+    """Lines, root and signature hold, but an entry is of a later version: what stands cannot be told."""
+
+    verdict = "cannot be told"
 
 
 @dataclass(frozen=True)
@@ -65,8 +80,6 @@ class Report:
     is_sandbox: bool
     key_was_given: bool
     """Whether the signature was checked with a key from the caller; else only with the export's own."""
-    unknown: int
-    """Entries of types that this version does not know: their place is proven, their meaning was not checked."""
 
     def statement(self) -> str:
         """For people, a few lines."""
@@ -79,11 +92,6 @@ class Report:
             else "signature valid, but only for the key that came with the export: this shows that nothing"
             " changed since it was signed, not who signed. Give --key with a key from elsewhere.",
         ]
-        if self.unknown:
-            said.append(
-                f"note      {self.unknown} entries are of types that this version does not know;"
-                " they are in place, but what they say was not checked"
-            )
         return "\n".join(said)
 
 
@@ -91,7 +99,7 @@ def verify(path_or_url: str | Path, *, key: str | None = None, token: str | None
     """
     Check an export and return what holds.
 
-    Raises `Refused` with one plain reason otherwise.
+    Raises `Refused` with one plain reason otherwise, and `Unknown` when only a newer version can tell.
     """
     try:
         with tempfile.TemporaryDirectory() as scratch:
@@ -254,6 +262,11 @@ def _verify(source: _Folder | _Zip, key: str | None) -> Report:
     if _root(frontier) != root:
         raise Refused("The entries do not give the root in the checkpoint: at least one is not what it was.")
     _check_bases(source, fold.bases)
+    if fold.unknown:
+        raise Unknown(
+            f"{count} lines, their root and its signature hold, but {fold.unknown}, a type that this version"
+            " does not know: from there on it cannot say what stands. Use the version that wrote it."
+        )
     return Report(
         origin=origin,
         size=size,
@@ -261,14 +274,13 @@ def _verify(source: _Folder | _Zip, key: str | None) -> Report:
         recorded=fold.recorded,
         is_sandbox=fold.is_sandbox,
         key_was_given=key is not None,
-        unknown=fold.unknown,
     )
 
 
 def _lines(source: _Folder | _Zip) -> Iterator[bytes]:
     with source.export() as file:
         number = 0
-        while line := file.readline(MAX_LINE + 2):
+        while line := file.readline(MAX_LINE + 1):
             if not line.endswith(b"\n"):
                 raise Refused(
                     f"Line {number + 1} is too long."
@@ -282,7 +294,7 @@ def _lines(source: _Folder | _Zip) -> Iterator[bytes]:
 # 1 and 2: lines
 
 _KEYS = frozenset({"v", "seq", "rt", "type", "actor", "idem", "vf", "vt", "refs", "body"})
-_NAME = re.compile(r"[a-z0-9_]+")
+_KEY = re.compile(r"[a-z0-9_]+")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?")
 
 
@@ -290,17 +302,19 @@ def _no_float(_: str) -> Any:
     raise ValueError
 
 
-def _check_value(value: Any) -> None:
+def _check_value(value: Any, depth: int = 0) -> None:
     """The subset of RFC 8785 in which sorted JSON without spaces is canonical."""
     match value:
+        case dict() | list() if depth == MAX_DEPTH:
+            raise ValueError
         case dict():
             for name, item in value.items():
-                if _NAME.fullmatch(name) is None:
+                if _KEY.fullmatch(name) is None:
                     raise ValueError
-                _check_value(item)
+                _check_value(item, depth + 1)
         case list():
             for item in value:
-                _check_value(item)
+                _check_value(item, depth + 1)
         case str():
             if not value.isascii() and not unicodedata.is_normalized("NFC", value):
                 raise ValueError
@@ -329,32 +343,33 @@ def _entry(line: bytes, seq: int) -> dict[str, Any]:
         raise Refused(f"Line {number} is of a version that is not known here.")
     if entry["seq"] != seq or isinstance(entry["seq"], bool):
         raise Refused(f"Line {number} should be entry {seq}: one is missing, added or out of its place.")
-    actor, body, refs = entry["actor"], entry["body"], entry["refs"]
-    if (
-        not isinstance(body, dict)
-        or not isinstance(actor, dict)
-        or actor.keys() != {"client", "party"}
-        or not all(isinstance(text, str) for text in (entry["type"], entry["idem"], *actor.values()))
-    ):
+    if not all(_rule(name)(entry[name]) for name in ("type", "actor", "idem")):
         raise Refused(f"Line {number} is not formed like an entry.")
-    if not isinstance(refs, list) or not all(type(ref) is int and 0 <= ref < seq for ref in refs):
+    if not _rule("count*")(entry["refs"]) or any(ref >= seq for ref in entry["refs"]):
         raise Refused(f"Line {number} refers to something that is not an earlier entry.")
-    for name in ("rt", "vf", "vt"):
-        if name == "rt" or entry[name] is not None:
-            _check_time(entry, name, number)
+    _check_times(entry, number)
     return entry
 
 
-def _check_time(entry: dict[str, Any], name: str, number: int) -> None:
-    text = entry[name]
-    if not isinstance(text, str) or _TIME.fullmatch(text) is None:
-        raise Refused(f"Line {number} has a {name} that is no time.")
-    if entry["type"].startswith("consent.") != (len(text) == 10):
-        raise Refused(f"Line {number} tells {name} more or less exactly than its type may.")
+def _check_times(entry: dict[str, Any], number: int) -> None:
+    for name in ("rt", "vf", "vt"):
+        time = entry[name]
+        if time is None and name != "rt":
+            continue
+        if not isinstance(time, str) or _TIME.fullmatch(time) is None or not _is_of_the_calendar(time):
+            raise Refused(f"Line {number} has a {name} that is no time.")
+        if entry["type"] in _BODIES and (entry["type"] in _CONSENT) != (len(time) == 10):
+            raise Refused(f"Line {number} tells {name} more or less exactly than its type may.")
+    if entry["vf"] and entry["vt"] and entry["vf"] >= entry["vt"]:
+        raise Refused(f"Line {number} is valid until a time that does not come after its beginning.")
+
+
+def _is_of_the_calendar(time: str) -> bool:
     try:
-        datetime.fromisoformat(text)
+        datetime.fromisoformat(time)
     except ValueError:
-        raise Refused(f"Line {number} has a {name} that is no time.") from None
+        return False
+    return True
 
 
 # 3: tree
@@ -435,176 +450,355 @@ def _signed(note: str, vkey: str) -> tuple[str, int, bytes]:
     raise Refused("The checkpoint is not signed by this key.")
 
 
-# 5: what the entries say
+# 5: what an entry may say. Written `name=rule`, or `name` alone where the rule is called the same. Behind a
+# rule `?` means or null, `*` a list in ascending order without repetition, `+` such a list, not empty.
 
-_BODIES = {
-    "ledger.created": "format origin sandbox",
-    "party.registered": "kind organisation party sandbox",
+_TEXTS = {
+    "type": r"[a-z_]{1,32}(\.[a-z_]{1,32}){1,3}(/[0-9]{1,3})?",
+    "idem": r"[A-Za-z0-9._:/-]{1,128}",
+    "origin": r"[a-z0-9][a-z0-9.-]{0,127}(/[A-Za-z0-9._-]{1,64}){0,8}",
+    "party": r"[a-z0-9-]{2,40}",
+    "client": r"[A-Za-z0-9_-]{1,64}",
+    "agreement": r"agr-[0-9a-f]{16}",
+    "import": r"imp-[0-9a-f]{16}",
+    "release": r"rel-[0-9a-f]{16}",
+    "production": r"[a-z0-9-]{1,64}",
+    "name": r"[a-z0-9][a-z0-9._-]{1,63}",
+    "version": r"(0|[1-9][0-9]{0,5})(\.(0|[1-9][0-9]{0,5})){0,2}",
+    "sha256": r"[0-9a-f]{64}",
+    "day": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
+    "month": r"[0-9]{4}-(0[1-9]|1[0-2])",
+    "decimal": r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,18})?",
+    # closed words
+    "format": "cultuurinzicht/ledger/1",
+    "party_kind": "institution|partner|auditor|steward|operator|vendor|platform",
+    "client_kind": "institution_app|connector|partner|auditor|steward|visitor|platform",
+    "purpose": "own_insight|sector_benchmark|segmentation|audience_overlap|own_marketing|partner_marketing"
+    "|personal_recommendation|web_link|research|accountability|official_statistics|service_message"
+    "|ticket_fulfilment",
+    "basis": "eu-gdpr:A6-1-[abcef]",
+    "package": "own_app|benchmark_pool|tour|city_pass|research|accountability",
+    "group": "base|spend|place|age|booking|channel|segment|reference",
+    "granularity": "STATISTIC|AGGREGATE|PSEUDONYMOUS|REFERENCE",  # from coarse to fine
+    "role": "source|recipient|both",
+    "controller_role": "independent|joint|processor",
+    "assurance": "operator_attested|passkey",
+    "scope": r"audiences:read(\.(spend|place|age|booking|channel|segment))?|(catalogue|benchmarks|overlap)"
+    r":read|imports:read|(segments|consent|agreements):(read|write)|agreements:sign|references:export"
+    r"|tickets:write|ledger:(read|export)|(institution|clients):manage|governance:write|me:(read|consent)"
+    r"|offline_access",
+    "unit": "tickets|visits",
+    "bucket": "r0|r1_9|r10_99|r100_999|r1000_9999|r10000_up",
+    "reason": "CLIENT_SUSPENDED|ROLE_FORBIDS|INSUFFICIENT_SCOPE|NOT_MEMBER|DPIA_MISSING|NO_AGREEMENT"
+    "|AGREEMENT_ENDED|(PURPOSE|FIELD|GRANULARITY)_NOT_COVERED|CONSENT_(UNKNOWN|REFUSED|WITHDRAWN|EXPIRED)"
+    "|OBJECTION|RESTRICTED|ERASED|GUARDIAN_NEEDED|BELOW_(K|DENOMINATOR)|TOO_FEW_PEERS|DOMINANCE"
+    "|COMPLEMENTARY|BUDGET_SPENT|NOT_RECIPROCAL|HISTORY_TOO_SHORT|DEFINITION_MISMATCH"
+    "|NO_SAFE_PEER_GROUP_NEAR_CRITERIA|(COMBINATION|STATISTIC)_NOT_OFFERED|PERIOD_FINER_THAN_PUBLISHED"
+    "|MARGIN_TOO_WIDE|NOT_YET_PUBLISHED|NO_CONSENT",
+}
+_NUMBERS = {"count": range(MAX_INTEGER + 1), "number": range(1, 1_000_001), "blocks": range(1_000_001)}
+_OBJECTS = {
+    "actor": "client party",
+    "state": "size=count root=sha256 seqs=count*",
+    "part": "party role controller_role",
+    "terms": "parties=part+ purposes=purpose+ groups=group* granularity productions=production*?"
+    " period_start=day? period_end=day? minimum_group=number onward=flag",
+}
+_CONSENT = [
+    f"consent.{act}"
+    for act in ("granted", "refused", "withdrawn", "renewed", "objected", "restricted", "lifted")
+]
+_BODIES = dict.fromkeys(
+    _CONSENT,
+    "controller=party purpose purpose_version=number notice=name? notice_version=number? commitment=sha256",
+) | {
+    "ledger.created": "format origin sandbox=flag",
+    "party.registered": "party kind=party_kind organisation=party sandbox=flag",
     "party.closed": "party",
-    "purpose.published": "bases high_risk purpose text_sha256 version",
-    "basis.recorded": "basis controller dpia_sha256 purpose purpose_version",
-    "notice.published": "controller notice purposes text_sha256 version",
-    "definition.published": "definition sha256 version",
-    "segments.published": "model sha256 version",
-    "policy.published": "policy sha256",
-    "agreement.proposed": "agreement package proposer terms terms_sha256",
-    "agreement.accepted": "agreement assurance party terms_sha256",
+    "purpose.published": "purpose version=number text_sha256=sha256 bases=basis+ high_risk=flag",
+    "basis.recorded": "controller=party purpose purpose_version=number basis dpia_sha256=sha256?",
+    "notice.published": "controller=party notice=name version=number text_sha256=sha256 purposes=purpose+",
+    "definition.published": "definition=name version sha256",
+    "segments.published": "model=name version sha256",
+    "policy.published": "policy=name sha256",
+    "agreement.proposed": "agreement package proposer=party terms terms_sha256=sha256",
+    "agreement.accepted": "agreement party assurance terms_sha256=sha256",
     "agreement.refused": "agreement party",
     "agreement.ended": "agreement party",
-    "scope.granted": "client kind party scopes",
+    "scope.granted": "client party kind=client_kind scopes=scope*",
     "scope.revoked": "client party",
-    "import.accepted": "created file_sha256 import institution received report_sha256 source unchanged unit updated",
-    "release.sealed": "blocks certificate_sha256 input_sha256 period_end period_start policy release rho tables_sha256",
+    "import.accepted": "import institution=party unit source=party file_sha256=sha256 report_sha256=sha256"
+    " received=count created=count updated=count unchanged=count",
+    "release.sealed": "release policy=name period_start=month period_end=month tables_sha256=sha256"
+    " certificate_sha256=sha256 input_sha256=sha256 blocks rho=decimal",
     "release.retracted": "release",
-    "disclosure.recorded": "agreements basis client controllers granularity groups persons purposes recipient"
-    " request_sha256 rows subjects",
-    "refusal.recorded": "agreements basis client controllers reasons recipient request_sha256",
-    "export.issued": "client recipient start stop",
-    "subject.erased": "controller request_sha256",
-} | {
-    f"consent.{act}": "commitment controller notice notice_version purpose purpose_version"
-    for act in ("granted", "refused", "withdrawn", "renewed", "objected", "restricted", "lifted")
+    "disclosure.recorded": "request_sha256=sha256 recipient=party client controllers=party+ agreements=agreement+"
+    " purposes=purpose+ groups=group+ granularity rows=bucket persons=bucket subjects=sha256 basis=state",
+    "refusal.recorded": "request_sha256=sha256 recipient=party client controllers=party* agreements=agreement*"
+    " reasons=reason* basis=state",
+    "export.issued": "recipient=party client start=count stop=count",
+    "subject.erased": "controller=party request_sha256=sha256",
 }
+
+
+@functools.cache
+def _fields(said: str) -> dict[str, Callable[[Any], bool]]:
+    """The rule of each field, from how the tables write it."""
+    return {name: _rule(rule or name) for name, _, rule in (one.partition("=") for one in said.split())}
+
+
+@functools.cache
+def _rule(name: str) -> Callable[[Any], bool]:
+    """Whether a value may stand where the tables say `name`."""
+    if name == "flag":
+        return lambda value: isinstance(value, bool)
+    if name in _NUMBERS:
+        return lambda value: type(value) is int and value in _NUMBERS[name]
+    if name in _OBJECTS:
+        fields = _fields(_OBJECTS[name])
+        return lambda value: (
+            isinstance(value, dict)
+            and value.keys() == fields.keys()
+            and all(rule(value[field]) for field, rule in fields.items())
+        )
+    if name in _TEXTS:
+        fits = re.compile(_TEXTS[name]).fullmatch
+        return lambda value: (
+            isinstance(value, str) and bool(fits(value)) and (name != "day" or _is_of_the_calendar(value))
+        )
+    rule, least = _rule(name[:-1]), int(name.endswith("+"))
+    if name.endswith("?"):
+        return lambda value: value is None or rule(value)
+    return lambda value: (
+        isinstance(value, list) and len(value) >= least and all(map(rule, value)) and _ascends(value)
+    )
+
+
+def _ascends(values: list[Any]) -> bool:
+    order = [one["party"] if isinstance(one, dict) else one for one in values]
+    return all(one < two for one, two in pairwise(order))
+
+
+def _check_body(kind: str, body: Any, seq: int) -> None:
+    fields = _fields(_BODIES[kind])
+    if not isinstance(body, dict) or body.keys() != fields.keys():
+        raise Refused(f"Entry {seq} says more or less than its type may.")
+    for name, rule in fields.items():
+        if not rule(body[name]):
+            raise Refused(f"Entry {seq} says something as its {name} that cannot stand there.")
+
+
+# 6: what an entry can say at its place
+
+_Object = dict[str, Any]
+_Rules = Iterator[tuple[bool, str]]
+"""What must hold, and what is said when it does not, one after the other; what follows the last, stands."""
 
 
 @dataclass
 class _Agreement:
-    terms: str
-    parties: frozenset[str]
-    accepted: set[str] = field(default_factory=set)
-    is_over: bool = False
+    seq: int
+    terms: dict[str, Any]
+    digest: str
+    until: str | None
+    accepted: dict[str, int] = field(default_factory=dict)  # party: position
+    over: int | None = None
+
+    def parties(self, *roles: str) -> set[str]:
+        """Its parties; with `roles`, those that have one of them."""
+        return {part["party"] for part in self.terms["parties"] if not roles or part["role"] in roles}
+
+    def stood(self, size: int) -> bool:
+        """Whether every party had accepted it, and none had ended it, within the first `size` entries."""
+        is_accepted = all(self.accepted.get(party, size) < size for party in self.parties())
+        return is_accepted and (self.over is None or self.over >= size)
 
 
 class _Fold:
-    """A light fold: enough to see that nothing is said of what never was."""
+    """What stands, entry by entry: enough to see that nothing is said of what never was."""
 
     def __init__(self, origin: str) -> None:
         self.recorded = ""
         self.is_sandbox = False
-        self.unknown = 0
+        self.unknown = ""  # the first entry of an unknown type, in words: behind it nothing is followed
         self.bases: dict[int, list[tuple[str, int]]] = {}
         self._origin = origin
         self._last_time = ""
-        self._parties = {"platform": True}  # id: is open
-        self._clients: dict[str, str] = {}
+        self._keys: dict[tuple[str, str], set[str]] = {}  # by actor
+        self._parties = {PLATFORM: False}  # id: is an open member
+        self._clients: dict[str, str] = {}  # id: whose
+        self._purposes: dict[str, tuple[int, list[str]]] = {}  # version, possible bases
+        self._notices: dict[tuple[str, str], int] = {}  # version
         self._agreements: dict[str, _Agreement] = {}
         self._releases: set[str] = set()
 
     def take(self, entry: dict[str, Any]) -> None:
-        seq, kind, body, rt = entry["seq"], entry["type"], entry["body"], entry["rt"]
+        seq, kind, rt, body = entry["seq"], entry["type"], entry["rt"], entry["body"]
         if rt[:10] < self.recorded[:10] or (len(rt) > 10 and rt < self._last_time):
             raise Refused(f"Entry {seq} was recorded before the one that precedes it.")
-        self.recorded = rt
-        self._last_time = rt if len(rt) > 10 else self._last_time
+        self.recorded, self._last_time = rt, rt if len(rt) > 10 else self._last_time
+        keys = self._keys.setdefault((entry["actor"]["party"], entry["actor"]["client"]), set())
+        if entry["idem"] in keys:
+            raise Refused(f"Entry {seq} has a key that the same application had used before.")
+        keys.add(entry["idem"])
         if (kind == "ledger.created") != (seq == 0):
             raise Refused("A ledger is created by its first entry, and only there.")
-        keys = _BODIES.get(kind)
-        if keys is None:
-            self.unknown += 1
-            return
-        if " ".join(sorted(body)) != keys:
-            raise Refused(f"Entry {seq} says more or less than its type may.")
+        if kind in _BODIES:
+            _check_body(kind, body, seq)
+        else:
+            self.unknown = self.unknown or f"entry {seq} is of {kind}"
+        if not self.unknown:
+            for holds, otherwise in self._rules(kind, body, entry):
+                if not holds:
+                    raise Refused(f"Entry {seq} cannot be: {otherwise}.")
+
+    def _rules(self, kind: str, body: _Object, entry: _Object) -> _Rules:
         actor = entry["actor"]["party"]
-        self._need(self._parties.get(actor) is True, seq, "who acts is no member of the platform")
-        step = _STEPS.get(kind)
-        if step is not None:
-            try:
-                step(self, body, seq)
-            except (TypeError, KeyError, AttributeError):
-                raise Refused(f"Entry {seq} is not formed as its type must be.") from None
+        yield actor == PLATFORM or self._is_member(actor), "who acts is no member of the platform"
+        if kind in _MEMBER:
+            yield self._is_member(body[_MEMBER[kind]]), "it is about no member of the platform"
+        if kind in _SPEAKER:
+            yield actor in {body[_SPEAKER[kind]], PLATFORM}, "it was said in the name of another"
+        noun = kind.partition(".")[0]
+        if noun in _STEPS:
+            yield from _STEPS[noun](self, kind, body, entry)
 
-    @staticmethod
-    def _need(holds: bool, seq: int, else_what: str) -> None:  # noqa: FBT001 - reads as a sentence
-        if not holds:
-            raise Refused(f"Entry {seq} cannot be: {else_what}.")
+    def _is_member(self, party: str) -> bool:
+        return self._parties.get(party) is True
 
-    def created(self, body: dict[str, Any], seq: int) -> None:
-        self._need(body["origin"] == self._origin, seq, "the ledger was created under another origin")
-        self.is_sandbox = body["sandbox"] is True
+    def of_members(self, kind: str, body: _Object, _: _Object) -> _Rules:
+        match kind:
+            case "ledger.created":
+                yield body["origin"] == self._origin, "the ledger was created under another origin"
+                self.is_sandbox = body["sandbox"]
+            case "party.registered":
+                yield body["party"] not in self._parties, "this organisation is registered already"
+                self._parties[body["party"]] = True
+            case "party.closed":
+                self._parties[body["party"]] = False
+            case "scope.granted":
+                owner = self._clients.setdefault(body["client"], body["party"])
+                yield owner == body["party"], "this application belongs to another organisation"
+            case "scope.revoked":
+                owner = self._clients.get(body["client"], "")
+                yield owner == body["party"], "no such application was registered"
 
-    def registered(self, body: dict[str, Any], seq: int) -> None:
-        self._need(body["party"] not in self._parties, seq, "this organisation is registered already")
-        self._parties[body["party"]] = True
+    def of_purposes(self, kind: str, body: _Object, entry: _Object) -> _Rules:
+        if kind == "notice.published":
+            told = self._notices.get((body["controller"], body["notice"]), 0)
+            yield body["version"] == told + 1, "versions of a notice follow each other, from 1"
+            yield (entry["vf"] or entry["rt"])[:10] >= entry["rt"][:10], "the notice is back-dated"
+            self._notices[body["controller"], body["notice"]] = body["version"]
+            return
+        version, bases = self._purposes.get(body["purpose"], (0, []))
+        if kind == "purpose.published":
+            yield body["version"] == version + 1, "versions of a purpose follow each other, from 1"
+            self._purposes[body["purpose"]] = body["version"], body["bases"]
+        elif kind == "basis.recorded":
+            yield body["purpose_version"] == version, "not this version of the purpose was published last"
+            yield body["basis"] in bases, "this lawful basis is not possible for the purpose"
+        else:
+            yield body["purpose_version"] <= version, "this version of the purpose was not published"
+            told = self._notices.get((body["controller"], body["notice"]), 0)
+            is_told = body["notice"] is None or 0 < (body["notice_version"] or 0) <= told
+            yield is_told, "this version of the notice was not published"
 
-    def closed(self, body: dict[str, Any], seq: int) -> None:
-        self._need(self._parties.get(body["party"]) is True, seq, "this organisation is not open")
-        self._parties[body["party"]] = False
+    def of_proposals(self, body: _Object, entry: _Object) -> _Rules:
+        terms, rt = body["terms"], entry["rt"]
+        made = _Agreement(entry["seq"], terms, body["terms_sha256"], entry["vt"])
+        gives, parties = made.parties("source", "both"), made.parties()
+        begins, ends = terms["period_start"], terms["period_end"]
+        answered = {one.seq for one in self._agreements.values() if body["proposer"] in one.parties()}
+        yield hashlib.sha256(_canonical(terms)).hexdigest() == made.digest, "the terms are not those hashed"
+        yield body["agreement"] not in self._agreements, "this agreement was proposed already"
+        yield all(map(self._is_member, parties - {PLATFORM})), "one of its parties is no member"
+        yield bool(gives and made.parties("recipient", "both")), "nobody gives, or nobody receives"
+        yield len(parties) > 1 and PLATFORM not in gives, "it has one party, or the platform gives"
+        yield body["proposer"] in {*parties, PLATFORM}, "its proposer is no party to it"
+        yield begins is None or ends is None or begins < ends, "its period ends before it begins"
+        yield entry["vf"] is None or entry["vf"] >= rt, "the agreement is back-dated"
+        yield made.until is None or made.until > rt, "it ended before it was recorded"
+        yield answered.issuperset(entry["refs"]), "it answers no proposal to its proposer"
+        self._agreements[body["agreement"]] = made
 
-    def proposed(self, body: dict[str, Any], seq: int) -> None:
-        parties = frozenset(part["party"] for part in body["terms"]["parties"])
-        self._need(body["agreement"] not in self._agreements, seq, "this agreement was proposed already")
-        self._need(parties <= self._parties.keys(), seq, "a party of this agreement is not registered")
-        digest = hashlib.sha256(_canonical(body["terms"])).hexdigest()
-        self._need(digest == body["terms_sha256"], seq, "the terms are not those that were hashed")
-        self._agreements[body["agreement"]] = _Agreement(digest, parties)
+    def of_agreements(self, kind: str, body: _Object, entry: _Object) -> _Rules:
+        if kind == "agreement.proposed":
+            yield from self.of_proposals(body, entry)
+            return
+        seq, party, known = entry["seq"], body["party"], self._agreements.get(body["agreement"])
+        yield known is not None, "nobody proposed this agreement"
+        assert known is not None
+        yield party in known.parties(), "this organisation is no party to the agreement"
+        yield entry["refs"] == [known.seq], "it does not refer to the proposal, and to that alone"
+        yield known.over is None, "this agreement had ended"
+        if kind == "agreement.accepted":
+            yield body["terms_sha256"] == known.digest, "what was accepted is not what was proposed"
+            yield known.until is None or known.until > entry["rt"], "the proposal had expired"
+            yield party not in known.accepted, "this organisation accepted already"
+            yield body["assurance"] == "operator_attested", "its assurance is not provable by this version"
+            known.accepted[party] = seq
+            return
+        is_refusal = kind == "agreement.refused"
+        yield not (is_refusal and known.stood(seq)), "an agreement that stands is ended, not refused"
+        known.over = seq
 
-    def _agreement(self, body: dict[str, Any], seq: int) -> _Agreement:
-        found = self._agreements.get(body["agreement"])
-        self._need(found is not None, seq, "nobody proposed this agreement")
-        assert found is not None
-        self._need(body["party"] in found.parties, seq, "this organisation is no party to the agreement")
-        self._need(not found.is_over, seq, "this agreement had ended")
-        return found
+    def of_releases(self, kind: str, body: _Object, _: _Object) -> _Rules:
+        match kind:
+            case "release.sealed":
+                yield body["period_start"] <= body["period_end"], "its period ends before it begins"
+                yield body["release"] not in self._releases, "this release was sealed already"
+                self._releases.add(body["release"])
+            case "release.retracted":
+                yield body["release"] in self._releases, "no such release was sealed"
+            case "export.issued":
+                yield body["start"] <= body["stop"], "it ends before it begins"
 
-    def accepted(self, body: dict[str, Any], seq: int) -> None:
-        agreement = self._agreement(body, seq)
-        self._need(body["terms_sha256"] == agreement.terms, seq, "what was accepted is not what was proposed")
-        self._need(body["party"] not in agreement.accepted, seq, "this organisation accepted already")
-        agreement.accepted.add(body["party"])
-
-    def ended(self, body: dict[str, Any], seq: int) -> None:
-        self._agreement(body, seq).is_over = True
-
-    def granted(self, body: dict[str, Any], seq: int) -> None:
-        self._need(body["party"] in self._parties, seq, "this organisation is not registered")
-        party = self._clients.setdefault(body["client"], body["party"])
-        self._need(party == body["party"], seq, "this application belongs to another organisation")
-
-    def revoked(self, body: dict[str, Any], seq: int) -> None:
-        self._need(
-            self._clients.get(body["client"]) == body["party"], seq, "no such application was registered"
-        )
-
-    def of_controller(self, body: dict[str, Any], seq: int) -> None:
-        self._need(body["controller"] in self._parties, seq, "this controller is not registered")
-
-    def imported(self, body: dict[str, Any], seq: int) -> None:
-        self._need(body["institution"] in self._parties, seq, "this organisation is not registered")
-
-    def sealed(self, body: dict[str, Any], seq: int) -> None:
-        self._need(body["release"] not in self._releases, seq, "this release was sealed already")
-        self._releases.add(body["release"])
-
-    def retracted(self, body: dict[str, Any], seq: int) -> None:
-        self._need(body["release"] in self._releases, seq, "no such release was sealed")
-
-    def decided(self, body: dict[str, Any], seq: int) -> None:
+    def of_decisions(self, kind: str, body: _Object, entry: _Object) -> _Rules:
+        """A decision stands on what was there before it; data move under agreements that stood, as agreed."""
         size, root, seqs = (body["basis"][name] for name in ("size", "root", "seqs"))
-        self._need(type(size) is int and 0 < size <= seq, seq, "it stands on entries that came later")
-        self._need(all(type(one) is int and 0 <= one < size for one in seqs), seq, "it names later entries")
-        self._need(set(body["agreements"]) <= self._agreements.keys(), seq, "it names an unknown agreement")
-        self.bases.setdefault(size, []).append((root, seq))
+        yield 0 < size <= entry["seq"], "it stands on entries that came later"
+        yield all(seq < size for seq in seqs), "it names entries that lie beyond its basis"
+        yield body["recipient"] in self._parties, "its recipient is not registered"
+        yield self._parties.keys() >= set(body["controllers"]), "a controller that it names is not registered"
+        yield self._agreements.keys() >= set(body["agreements"]), "it names an unknown agreement"
+        self.bases.setdefault(size, []).append((root, entry["seq"]))
+        if kind == "refusal.recorded":
+            return
+        under, recipient = [self._agreements[name] for name in body["agreements"]], body["recipient"]
+        gives = {party for one in under for party in one.parties("source", "both")}
+        gets = all(recipient in one.parties("recipient", "both") for one in under)
+        fineness = _TEXTS["granularity"].split("|").index
+        finest = max(fineness(one.terms["granularity"]) for one in under)
+        yield bool(seqs), "it names no entry that it stands on"
+        yield recipient in {PLATFORM, self._clients.get(body["client"])}, "its application is another's"
+        yield all(one.stood(size) for one in under), "an agreement that it names did not stand then"
+        yield gets, "an agreement that it names gives its recipient nothing"
+        yield gives >= set(body["controllers"]), "a controller that it names was to give nothing"
+        for name in ("purposes", "groups"):
+            agreed = {word for one in under for word in one.terms[name]}
+            yield agreed >= set(body[name]), f"its {name} were not agreed"
+        yield fineness(body["granularity"]) <= finest, "it is finer than was agreed"
 
 
-_STEPS: dict[str, Callable[[_Fold, dict[str, Any], int], None]] = {
-    "ledger.created": _Fold.created,
-    "party.registered": _Fold.registered,
-    "party.closed": _Fold.closed,
-    "basis.recorded": _Fold.of_controller,
-    "notice.published": _Fold.of_controller,
-    "agreement.proposed": _Fold.proposed,
-    "agreement.accepted": _Fold.accepted,
-    "agreement.refused": _Fold.ended,
-    "agreement.ended": _Fold.ended,
-    "scope.granted": _Fold.granted,
-    "scope.revoked": _Fold.revoked,
-    "import.accepted": _Fold.imported,
-    "release.sealed": _Fold.sealed,
-    "release.retracted": _Fold.retracted,
-    "disclosure.recorded": _Fold.decided,
-    "refusal.recorded": _Fold.decided,
-    "subject.erased": _Fold.of_controller,
-} | {kind: _Fold.of_controller for kind in _BODIES if kind.startswith("consent.")}
+_MEMBER = {
+    **dict.fromkeys(("basis.recorded", "notice.published", "subject.erased", *_CONSENT), "controller"),
+    **dict.fromkeys(("party.closed", "scope.granted"), "party"),
+    "import.accepted": "institution",
+}
+"""The field that names an open member."""
+_SPEAKER = {
+    **dict.fromkeys(("agreement.accepted", "agreement.refused", "agreement.ended"), "party"),
+    **dict.fromkeys(("disclosure.recorded", "refusal.recorded"), "recipient"),
+    "agreement.proposed": "proposer",
+}
+"""The field that names who says it: that organisation or the platform must have said it."""
+_STEPS: dict[str, Callable[[_Fold, str, _Object, _Object], _Rules]] = {
+    **dict.fromkeys(("ledger", "party", "scope"), _Fold.of_members),
+    **dict.fromkeys(("purpose", "basis", "notice", "consent"), _Fold.of_purposes),
+    "agreement": _Fold.of_agreements,
+    **dict.fromkeys(("release", "export"), _Fold.of_releases),
+    **dict.fromkeys(("disclosure", "refusal"), _Fold.of_decisions),
+}
 
 
 def _check_bases(source: _Folder | _Zip, bases: dict[int, list[tuple[str, int]]]) -> None:
@@ -629,7 +823,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         report = verify(given.path_or_url, key=given.key, token=given.token)
     except Refused as refused:
-        sys.stdout.write(f"does not hold: {refused}\n")
+        sys.stdout.write(f"{refused.verdict}: {refused}\n")
         return 1
     except Exception as error:  # noqa: BLE001 - whatever the bytes are, an auditor gets a reason, not a traceback
         sys.stdout.write(f"does not hold: it cannot be read ({type(error).__name__}).\n")
