@@ -236,15 +236,16 @@ def _ledger_export(arguments: argparse.Namespace) -> int:
     from resolvers import ledger as ledger_door
     from resolvers.gate import as_platform
 
-    with assembled(Settings.read()) as parts, as_platform(parts.house) as ask:
-        ledger_door.export(ask, 0, None)
-    with assembled(Settings.read()) as parts, reading(parts.house.engine) as connection:
-        try:
-            write(parts.house.ledger, connection, Path(arguments.folder))
-        except OSError:
-            raise CommandRefused(
-                f"The folder {arguments.folder} cannot be made or written; choose another one."
-            ) from None
+    folder = Path(arguments.folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)  # before the export is recorded: here nothing leaves yet
+        with assembled(Settings.read()) as parts:
+            with as_platform(parts.house) as ask:
+                ledger_door.export(ask, 0, None)
+            with reading(parts.house.engine) as connection:
+                write(parts.house.ledger, connection, folder)
+    except OSError:
+        raise CommandRefused(f"The folder {folder} cannot be made or written; choose another one.") from None
     print(
         f"The ledger stands in {arguments.folder}; check it with: cultuurinzicht ledger verify {arguments.folder}"
     )

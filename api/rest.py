@@ -19,6 +19,8 @@ from starlette.routing import Route
 
 from api.assembly import Assembled
 from api.errors import Code, Problem
+from api.graphql.answer import insufficient_scope
+from api.oauth.metadata import resource_metadata_address
 from api.oauth.service import BearerRefused
 from api.unavailable import STATUS, UNAVAILABLE, unavailable
 from consent_ledger.database import reading
@@ -26,7 +28,7 @@ from consent_ledger.export import archive, lines
 from consent_ledger.log import NotRecorded
 from consent_ledger.permit import Refusal
 from consent_ledger.reasons import EXPLAINED
-from consent_ledger.vocabulary import Position, Reason
+from consent_ledger.vocabulary import Position, Reason, Scope
 from resolvers import ledger as ledger_door
 from resolvers.gate import inquiry, request_digest
 from schema.build import build
@@ -167,6 +169,9 @@ class _Rest:
             response.headers["WWW-Authenticate"] = refused.www_authenticate
         except _Refused as refused:
             response = _told(refused.problem, 403, request_id, refused.position)
+            if refused.lacking:
+                metadata = resource_metadata_address(self._parts.oauth.audience)
+                response.headers["WWW-Authenticate"] = insufficient_scope(refused.lacking, metadata)
         except _BadRequest as refused:
             problem = Problem(refused.code, refused.sentence, refused.next_step)
             response = _told(problem, problem.status, request_id)
@@ -213,8 +218,10 @@ class _Refused(Exception):
     def __init__(self, refusal: Refusal, position: Position) -> None:
         super().__init__(refusal.reason.value)
         explained = EXPLAINED[refusal.reason]
+        lacks_scope = refusal.reason is Reason.INSUFFICIENT_SCOPE
+        self.lacking = [Scope(one) for one in refusal.failing[0].missing] if lacks_scope else []
+        code = Code.INSUFFICIENT_SCOPE if lacks_scope else refusal.reason
         missing = {"missing": list(refusal.failing[0].missing)}
-        code = Code.INSUFFICIENT_SCOPE if refusal.reason is Reason.INSUFFICIENT_SCOPE else refusal.reason
         self.problem = Problem(code, explained.sentence.en, explained.fix.en, missing)
         self.position = position
 
