@@ -15,6 +15,7 @@ and of segment B0.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
 from typing import Final
@@ -142,19 +143,16 @@ def _spend(audience: Selection) -> RawFigure:
 
 
 def _average(audience: Selection) -> RawFigure:
-    tickets = audience.tickets
+    tickets, products = audience.tickets, audience.products
     paid = tickets.gross > 0
     persons, over = int(np.count_nonzero(tickets.persons(paid))), int(np.count_nonzero(paid))
     cents = int(tickets.gross.sum())
-    return RawMoney(
-        cents,
-        persons,
-        _currency(tickets),
-        over,
-        len(tickets),
-        remainder=crowd(audience.products.buyers) if audience.minimum else 0,  # spend less ticket gross
-        barrier=audience.barrier_of_products and Reason.COMPLEMENTARY,
-    )
+    raw = RawMoney(cents, persons, _currency(tickets), over, len(tickets))
+    if not audience.minimum:
+        return raw
+    # beside spend it tells what products cost, and beside the same of other criteria those of the difference
+    is_barred = not audience.hides_nobody and audience.barrier_of(products) is not None
+    return replace(raw, remainder=crowd(products.buyers), barrier=Reason.COMPLEMENTARY if is_barred else None)
 
 
 def _segments(audience: Selection) -> RawFigure:

@@ -33,6 +33,7 @@ NEVER: Final = np.iinfo(np.int32).max
 
 _PERSON_BYTES: Final = 97  # a reference of 32 signs and its place in a tuple
 _MASKS: Final = 16  # person masks and labels kept per index
+_ORDER_BYTES: Final = 4  # who stands behind an order (`insight.crowd`)
 
 KeptT = TypeVar("KeptT")
 Columns: TypeAlias = TicketColumns
@@ -99,6 +100,7 @@ class Lines:
             + self.first_day.nbytes
             + self.scanned.nbytes
             + persons * (_PERSON_BYTES + _MASKS)
+            + tickets.orders * _ORDER_BYTES
         )
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = Lock()

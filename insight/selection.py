@@ -226,18 +226,7 @@ class Selection:
     @cached_property
     def barrier(self) -> Reason | None:
         """Why nothing may be said of the tickets that are meant: the criteria name too small a part."""
-        tickets = self.tickets
-        return self._barrier(tickets.everybody, tickets.partitions)
-
-    @cached_property
-    def barrier_of_products(self) -> Reason | None:
-        """Why what was bought with the tickets may not be told apart from them."""
-        products = self.products
-        if self.hides_nobody:
-            return None
-        if 0 < products.left_out < self.minimum:
-            return Reason.COMPLEMENTARY
-        return self._barrier(products.everybody, products.partitions)
+        return None if self.hides_nobody else self.barrier_of(self.tickets)
 
     @cached_property
     def barrier_of_spend(self) -> Reason | None:
@@ -253,9 +242,11 @@ class Selection:
         )
         return self._barrier(np.concatenate([tickets.everybody, products.everybody]), parted)
 
+    def barrier_of(self, lines: SelectedLines) -> Reason | None:
+        """Why these of the lines may not be told apart from the others of their kind."""
+        return self._barrier(lines.everybody, lines.partitions)
+
     def _barrier(self, behind: Buyers, partitions: Iterable[Partition]) -> Reason | None:
-        if self.hides_nobody:
-            return None
         found = (barrier(behind, partition, self.minimum) for partition in partitions)
         return next((reason for reason in found if reason is not None), None)
 

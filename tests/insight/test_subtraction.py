@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -110,13 +111,40 @@ def test_lines_of_nobody_known_are_left_out_by_order_and_not_by_line() -> None:
 
 def test_a_line_of_nobody_in_an_order_of_somebody_is_that_persons() -> None:
     rows = [line(n) for n in range(30)]
-    nine = [
-        line(n, order_ref=f"far{n}", line_ref=ref, pc4="6211", person=who)
-        for n in range(40, 49)
-        for ref, who in (("1", person(n)), ("2", None))
-    ]
+
+    def far(persons: Iterable[int]) -> list[Row]:
+        """Orders of two tickets by some who also came from near, one of them for a guest."""
+        tickets = [(n, ref, who) for n in persons for ref, who in (("1", person(n)), ("2", None))]
+        return [line(n, order_ref=f"far{n}", line_ref=ref, pc4="6211", person=who) for n, ref, who in tickets]
+
     near = Criteria(pc4=frozenset({"9711"}))
-    assert reasons(released(rows + nine, near)) == {Reason.COMPLEMENTARY}
+    assert reasons(released(rows + far(range(9)), near)) == {Reason.COMPLEMENTARY}
+    assert of_value(released(rows + far(range(10)), near)["tickets"]) == 30
+
+
+@pytest.mark.parametrize(
+    ("more", "left_out"),
+    [
+        ([], 0),
+        (several(OBJECTOR, 14, pc4="6211"), 1),
+        (several(3, 2, pc4="6211", order_ref="x"), 1),
+        ([line(n, pc4="6211", order_ref=f"x{n}", person=None) for n in range(3)], 3),
+        ([line(n, pc4="6211", order_ref=f"x{n}") for n in range(20)], 20),
+        ([line(n, pc4="6211", order_ref=f"x{n}") for n in range(15, 35)], 5),  # five come from there alone
+    ],
+)
+def test_everybody_who_is_left_out_is_counted_whoever_it_is(more: list[Row], left_out: int) -> None:
+    asked = under_agreement(size=5, period=SEASON)
+    with database([line(n) for n in range(30)] + more) as connection:
+        standing.record(
+            connection, HOUSE, person(OBJECTOR), Purpose.RESEARCH, ConsentAct.OBJECTED, Position(1)
+        )
+        index = Indexes().of(asked, connection)
+    near = Criteria(pc4=frozenset({"9711"}))
+    raw = measure(asked, index, near, frozenset({"tickets"}), today=TODAY)
+    assert raw.left_out == left_out
+    figures = release_audience(asked, replace(raw, barrier=None)).figures
+    assert isinstance(figures["tickets"], Withheld) is (0 < left_out < 10)
 
 
 def test_somebody_erased_is_left_out_by_order() -> None:
@@ -186,6 +214,14 @@ def test_nine_and_somebody_who_objected_are_ten_in_a_named_part(
     nine = [line(50 + n, **few) for n in range(9)]
     found = released([*rows, *nine, line(OBJECTOR, **few)], criteria, objectors=[OBJECTOR])
     assert of_value(found["bookers"]) == 39
+
+
+def test_who_objected_does_not_make_a_named_segment_large_enough() -> None:
+    rows = [line(n) for n in range(30)] + returning(range(100, 130))
+    rows += [line(50 + n, channel="school") for n in range(9)] + several(OBJECTOR, 2, channel="school")
+    criteria = Criteria(segments=frozenset({"B1", "B4"}))
+    assert reasons(released(rows, criteria, objectors=[OBJECTOR])) == {Reason.BELOW_K}
+    assert of_value(released(rows, criteria)["bookers"]) == 40
 
 
 def test_the_named_kind_of_bookers_must_be_a_group_of_its_own() -> None:
