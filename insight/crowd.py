@@ -57,11 +57,6 @@ def crowd(behind: Buyers) -> int:
     return int(np.count_nonzero(seen))
 
 
-def crowds(behind: Buyers, part: NDArray[np.integer[Any]], parts: int) -> NDArray[np.int64]:
-    """How many persons stand behind the lines of each part."""
-    return np.bincount(_pairs(behind, part)[0], minlength=parts)
-
-
 def barrier(behind: Buyers, partition: Partition, minimum: int) -> Reason | None:
     """
     Why the parts that a criterion names may not be named, by a reader who may ask for others beside them.
@@ -90,5 +85,8 @@ def barrier(behind: Buyers, partition: Partition, minimum: int) -> Reason | None
 def _pairs(behind: Buyers, part: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Each pair of a part and a person in it, once."""
     persons = int(behind.max()) + 1 if len(behind) else 1
-    pairs = np.unique(part.astype(np.int64) * persons + behind)
+    pairs = np.sort(part.astype(np.int64) * persons + behind)
+    pairs = pairs[
+        np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]
+    ]  # np.unique takes twenty times as long
     return pairs // persons, (pairs % persons).astype(np.int32)
