@@ -20,9 +20,7 @@ class RecordConsentInput:
     )
     purpose: Purpose = strawberry.field(description="The purpose that the visitor decided about.")
     act: ConsentAct = strawberry.field(description="What the visitor decided.")
-    channel: ConsentChannel = strawberry.field(
-        default=ConsentChannel.API, description="Where it was said."
-    )
+    channel: ConsentChannel = strawberry.field(default=ConsentChannel.API, description="Where it was said.")
     notice: str | None = strawberry.field(default=None, description="Id of the notice that the visitor saw.")
     notice_version: int | None = strawberry.field(default=None, description="Version of that notice.")
 
