@@ -158,21 +158,22 @@ def _demo(arguments: argparse.Namespace) -> int:
         raise CommandRefused(f"The scale is a number above 0, and at most {_LARGEST_SCALE}.")
     if arguments.no_serve:
         prepare(settings)
-        demo.ensure(settings, scale=arguments.scale, progress=_progress)
-        return 0
+        with demo.opened(settings, scale=arguments.scale, progress=_progress):
+            return 0
     with serving.claim_port(settings) as claimed:
         prepare(settings)
-        access = demo.ensure(settings, scale=arguments.scale, progress=_progress)
-        serving.serve(settings, claimed, announce=lambda: _progress(demo.welcome(access, settings)))
+        with demo.opened(settings, scale=arguments.scale, progress=_progress) as (parts, access):
+            serving.serve(parts, claimed, announce=lambda: _progress(demo.welcome(access, settings)))
     return 0
 
 
 def _serve(arguments: argparse.Namespace) -> int:
     from api import serving
+    from api.assembly import assembled
 
     settings = _settings_of(arguments)
-    with serving.claim_port(settings) as claimed:
-        serving.serve(settings, claimed, announce=lambda: _progress(f"Serving on {settings.base_url}"))
+    with serving.claim_port(settings) as claimed, assembled(settings) as parts:
+        serving.serve(parts, claimed, announce=lambda: _progress(f"Serving on {settings.base_url}"))
     return 0
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,23 +136,26 @@ fragment count on CountResult {
 }"""
 
 
-def ensure(settings: Settings, *, scale: float = 1.0, progress: Callable[[str], None]) -> dict[str, Any]:
+@contextmanager
+def opened(
+    settings: Settings, *, scale: float = 1.0, progress: Callable[[str], None]
+) -> Iterator[tuple[Assembled, dict[str, Any]]]:
     """
-    A planted sandbox with its release and its applications; returns the demo access.
+    A planted sandbox with its release and its applications, open, and the demo access.
 
-    Repeatable, and resumable after a crash: what stands already is left as it is. On return the access
-    file is written, readable by its owner alone.
+    Repeatable, and resumable after a crash: what stands already is left as it is. Inside the block the
+    access file is written, readable by its owner alone.
     """
     if not _is_planted(settings):
         _plant(settings, scale, progress)
     with assembled(settings) as parts:
         _refuse_a_real_platform(parts)
         access = _access(parts, settings)
-    path = settings.data_dir / ACCESS_FILE
-    path.touch(mode=0o600, exist_ok=True)
-    path.write_text(json.dumps(access, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    path.chmod(0o600)
-    return access
+        path = settings.data_dir / ACCESS_FILE
+        path.touch(mode=0o600, exist_ok=True)
+        path.write_text(json.dumps(access, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.chmod(0o600)
+        yield parts, access
 
 
 def _refuse_a_real_platform(parts: Assembled) -> None:

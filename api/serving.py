@@ -11,7 +11,7 @@ from collections.abc import Callable
 import uvicorn
 
 from api.app import create_app
-from api.assembly import assembled
+from api.assembly import Assembled
 from api.settings import Settings, SettingsRefused
 
 
@@ -33,18 +33,20 @@ def claim_port(settings: Settings) -> socket.socket:
     return claimed
 
 
-def serve(settings: Settings, claimed: socket.socket, *, announce: Callable[[], None]) -> None:
+def serve(parts: Assembled, claimed: socket.socket, *, announce: Callable[[], None]) -> None:
     """
-    Serve on the claimed address until a signal ends it; `announce` is called when requests are answered.
+    Serve the house on the claimed address until a signal ends it; `announce` is called when requests are
+    answered.
 
-    On SIGINT and SIGTERM alike, requests under way are finished, and what waits is recorded.
+    On SIGINT and SIGTERM alike, requests under way are finished; closing the house is the caller's, and
+    records what waits.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     # uvicorn sends the signal that ended it once more when it is done; unhandled, SIGTERM would end the
     # process there, before the house is closed
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with claimed, assembled(settings) as parts:
+        with claimed:
             config = uvicorn.Config(
                 create_app(parts),
                 log_level="warning",
@@ -58,7 +60,9 @@ def serve(settings: Settings, claimed: socket.socket, *, announce: Callable[[], 
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        raise _not_ours(settings, error) from None  # another process listened first, while we were starting
+        raise _not_ours(
+            parts.settings, error
+        ) from None  # another process listened first, while we were starting
 
 
 class _Server(uvicorn.Server):
