@@ -30,6 +30,7 @@ from consent_ledger.records import (
 from consent_ledger.vocabulary import (
     PLATFORM,
     AgreementId,
+    Assurance,
     ClientId,
     ClientKind,
     LawfulBasis,
@@ -305,7 +306,7 @@ class _Fold:
         if not isinstance(known, Agreement) or party not in known.parties:
             raise IllegalEntry("UNKNOWN_AGREEMENT", "this organisation is no party to such an agreement")
         _speaks_for(entry, party)
-        if entry.refs not in {(), known.seqs[:1]}:
+        if entry.refs != known.seqs[:1]:
             raise IllegalEntry("REFS", "the entry refers to something else than its proposal")
         if known.is_over:
             raise IllegalEntry("AGREEMENT_ENDED", "this agreement has ended; propose a new one")
@@ -313,6 +314,8 @@ class _Fold:
 
     def agreement_accepted(self, entry: Entry) -> None:
         known, party = self._agreement(entry)
+        if entry.body["assurance"] != Assurance.OPERATOR_ATTESTED:
+            raise IllegalEntry("ASSURANCE", "no signature can be recorded yet, so none can be claimed")
         if entry.body["terms_sha256"] != known.terms_sha256:
             raise IllegalEntry("OTHER_TERMS", "what was accepted is not what was proposed")
         if known.is_expired(instant(entry.rt)):

@@ -286,6 +286,26 @@ def test_an_agreement_has_two_sides() -> None:
     assert PLATFORM not in world.state.parties
 
 
+def test_an_answer_names_its_proposal_and_claims_no_signature() -> None:
+    world = usual_world()
+    proposed(world)
+    (known,) = world.state.agreements.values()
+    body: dict[str, Json] = {
+        "agreement": known.id,
+        "party": HOUSE,
+        "assurance": "operator_attested",
+        "terms_sha256": known.terms_sha256,
+    }
+
+    def said(refs: tuple[int, ...], **changes: Json) -> Callable[[], object]:
+        draft = Draft(EntryType.AGREEMENT_ACCEPTED, OPERATOR, "a", {**body, **changes}, refs)
+        return lambda: world.take(draft)
+
+    assert refused(world, said(())) == "REFS"
+    assert refused(world, said(known.seqs[:1], assurance="passkey")) == "ASSURANCE"
+    said(known.seqs[:1])()
+
+
 def test_nobody_agrees_with_itself_and_the_platform_gives_nothing() -> None:
     world = usual_world()
     alone: dict[str, Any] = {"sources": frozenset({HOUSE}), "recipients": frozenset({HOUSE})}

@@ -33,7 +33,6 @@ from tests.consent_ledger.ledgers import SHA, START, sqlite_place
 from tests.consent_ledger.test_entry import BODIES
 from tests.consent_ledger.test_verify import SIGNER
 
-REFERS = "refer to the proposal"
 BASIS = (
     *(
         "said in the name of another",
@@ -44,10 +43,6 @@ BASIS = (
     *("came later", "beyond its basis", "never had"),
 )
 MORE: dict[str, tuple[str, ...]] = {
-    # the fold lets an answer come without refs (ours never do), and knows `passkey`, which nothing signs with yet
-    "agreement.accepted": (REFERS, "not provable by this version"),
-    "agreement.refused": (REFERS,),
-    "agreement.ended": (REFERS,),
     # the fold takes these as they come: they change no verdict
     "refusal.recorded": BASIS,
     "disclosure.recorded": (
