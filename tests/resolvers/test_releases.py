@@ -122,12 +122,11 @@ def test_houses_that_did_not_join_are_not_read(pool: Scene, monkeypatch: pytest.
 
 
 def test_who_left_the_pool_is_not_in_the_next_release(pool: Scene) -> None:
-    [agreement] = [
-        str(entry.body["agreement"])
-        for entry in pool.of_type(EntryType.AGREEMENT_PROPOSED)
-        if entry.body["proposer"] == HOUSES[0]
+    [proposal] = [
+        entry for entry in pool.of_type(EntryType.AGREEMENT_PROPOSED) if entry.body["proposer"] == HOUSES[0]
     ]
-    pool.say(EntryType.AGREEMENT_ENDED, {"agreement": agreement, "party": HOUSES[0]})
+    ended = {"agreement": proposal.body["agreement"], "party": HOUSES[0]}
+    pool.say(EntryType.AGREEMENT_ENDED, ended, refs=(proposal.seq,))
     release(pool)
     found = benchmark(pool)
     assert isinstance(found, Benchmark)
