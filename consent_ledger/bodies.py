@@ -10,25 +10,42 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Mapping
 from enum import StrEnum
-from itertools import pairwise
 from typing import cast
 
-from consent_ledger.canonical import MAX_INTEGER, EntryRefused, Json, canonical
+from consent_ledger.canonical import Json, canonical
+from consent_ledger.forms import (
+    Check,
+    ascending,
+    day,
+    exactly,
+    flag,
+    in_order,
+    number,
+    octets,
+    or_null,
+    refused,
+    text,
+    word,
+)
 from consent_ledger.vocabulary import (
     Assurance,
     ClientKind,
     ControllerRole,
+    ErasureMode,
     FieldGroup,
     Granularity,
+    KeyCause,
     LawfulBasis,
     Package,
     PartyKind,
     Purpose,
     Reason,
+    Right,
+    RightOutcome,
     Scope,
+    SigningAlgorithm,
 )
 
 LEDGER_FORMAT = "cultuurinzicht/ledger/1"
@@ -42,7 +59,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,5})(\.(0|[1-9][0-9]{0,5})){0,2}")
 _PRODUCTION = re.compile(r"[a-z0-9-]{1,64}")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,18})?")
 
@@ -53,14 +70,18 @@ class EntryType(StrEnum):
     LEDGER_CREATED = "ledger.created"
     PARTY_REGISTERED = "party.registered"
     PARTY_CLOSED = "party.closed"
+    KEY_REGISTERED = "key.registered"
+    KEY_RETIRED = "key.retired"
     PURPOSE_PUBLISHED = "purpose.published"
     BASIS_RECORDED = "basis.recorded"
     NOTICE_PUBLISHED = "notice.published"
+    NOTICE_INVALIDATED = "notice.invalidated"
     DEFINITION_PUBLISHED = "definition.published"
     SEGMENTS_PUBLISHED = "segments.published"
     POLICY_PUBLISHED = "policy.published"
     AGREEMENT_PROPOSED = "agreement.proposed"
     AGREEMENT_ACCEPTED = "agreement.accepted"
+    AGREEMENT_SIGNED = "agreement.accepted/2"
     AGREEMENT_REFUSED = "agreement.refused"
     AGREEMENT_ENDED = "agreement.ended"
     SCOPE_GRANTED = "scope.granted"
@@ -72,22 +93,46 @@ class EntryType(StrEnum):
     CONSENT_OBJECTED = "consent.objected"
     CONSENT_RESTRICTED = "consent.restricted"
     CONSENT_LIFTED = "consent.lifted"
+    CONSENT_BATCH = "consent.batch"
     IMPORT_ACCEPTED = "import.accepted"
     RELEASE_SEALED = "release.sealed"
     RELEASE_RETRACTED = "release.retracted"
     DISCLOSURE_RECORDED = "disclosure.recorded"
     REFUSAL_RECORDED = "refusal.recorded"
+    REFUSAL_TOLD = "refusal.recorded/2"
+    SAMPLE_OPENED = "sample.opened"
     EXPORT_ISSUED = "export.issued"
     SUBJECT_ERASED = "subject.erased"
+    SUBJECT_STOPPED = "subject.stopped"
+    RIGHT_REQUESTED = "right.requested"
+    RIGHT_EXTENDED = "right.extended"
+    RIGHT_ANSWERED = "right.answered"
+    KEK_ROTATED = "vault.kek_rotated"
+    KEK_DESTROYED = "vault.kek_destroyed"
 
 
-PERSON_LEVEL: frozenset[EntryType] = frozenset(one for one in EntryType if one.startswith("consent."))
-"""Entries about one person: they carry the day, never the time."""
+PERSON_LEVEL: frozenset[EntryType] = frozenset(
+    one for one in EntryType if one.startswith(("consent.", "subject.", "right."))
+)
+"""Entries about one person, or a batch of them: they carry the day, never the time."""
+
+CONSENT_ACTS: frozenset[EntryType] = frozenset(one for one in EntryType if one.startswith("consent.")) - {
+    EntryType.CONSENT_BATCH
+}
+"""What one person said about one purpose at one controller."""
 
 DECIDING: frozenset[EntryType] = frozenset(EntryType) - {
     EntryType.DISCLOSURE_RECORDED,
     EntryType.REFUSAL_RECORDED,
+    EntryType.REFUSAL_TOLD,
+    EntryType.SAMPLE_OPENED,
     EntryType.EXPORT_ISSUED,
+    EntryType.SUBJECT_STOPPED,
+    EntryType.RIGHT_REQUESTED,
+    EntryType.RIGHT_EXTENDED,
+    EntryType.RIGHT_ANSWERED,
+    EntryType.KEK_ROTATED,
+    EntryType.KEK_DESTROYED,
 }
 """Entries that can change a verdict or a figure; the others only tell what happened."""
 
@@ -108,10 +153,6 @@ class RowBucket(StrEnum):
         return tuple(cls)[min(len(str(rows)), 5) if rows > 0 else 0]
 
 
-Check = Callable[[Json, str], None]
-"""Returns when the value is right; otherwise raises `EntryRefused` naming the place, not the value."""
-
-
 def check_body(kind: EntryType, body: Json) -> None:
     """
     Return when `body` is what an entry of this type says.
@@ -121,283 +162,265 @@ def check_body(kind: EntryType, body: Json) -> None:
     _BODIES[kind](body, "body")
 
 
-def _refuse(place: str, should: str) -> EntryRefused:
-    return EntryRefused("BODY_REFUSED", f"{place} {should}")
-
-
-def _text(pattern: re.Pattern[str]) -> Check:
-    def check(value: Json, place: str) -> None:
-        if not isinstance(value, str) or pattern.fullmatch(value) is None:
-            raise _refuse(place, "is not written as it should be")
-
-    return check
-
-
-def _word(*words: str) -> Check:
-    allowed = frozenset(map(str, words))
-
-    def check(value: Json, place: str) -> None:
-        if not isinstance(value, str) or value not in allowed:
-            raise _refuse(place, "is none of the words that can stand there")
-
-    return check
-
-
-def _number(least: int = 0, most: int = MAX_INTEGER) -> Check:
-    def check(value: Json, place: str) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise _refuse(place, f"is not a whole number from {least} to {most}")
-
-    return check
-
-
-def _flag(value: Json, place: str) -> None:
-    if not isinstance(value, bool):
-        raise _refuse(place, "is neither true nor false")
-
-
-def _day(value: Json, place: str) -> None:
-    _text(_DAY)(value, place)
-    try:
-        date.fromisoformat(str(value))
-    except ValueError:
-        raise _refuse(place, "is no day of the calendar") from None
-
-
-def _or_null(check: Check) -> Check:
-    return lambda value, place: None if value is None else check(value, place)
-
-
-def _sorted(item: Check, *, least: int = 0, by: str | None = None) -> Check:
-    """A list in ascending order without repetition; objects are ordered by their key `by`."""
-
-    def check(value: Json, place: str) -> None:
-        if not isinstance(value, list | tuple) or len(value) < least:
-            raise _refuse(place, f"is not a list of {least} or more")
-        for one in value:
-            item(one, f"{place}[]")
-        order = value if by is None else [cast("Mapping[str, Json]", one)[by] for one in value]
-        if any(not cast("str", one) < cast("str", two) for one, two in pairwise(order)):
-            raise _refuse(place, "is not in order, or holds something twice")
-
-    return check
-
-
-def _object(
-    fields: Mapping[str, Check], rule: Callable[[Mapping[str, Json], str], None] | None = None
-) -> Check:
-    names = frozenset(fields)
-
-    def check(value: Json, place: str) -> None:
-        if not isinstance(value, dict):
-            raise _refuse(place, "is not an object")
-        if value.keys() != names:
-            absent = sorted(names - value.keys())
-            raise _refuse(place, f"lacks {', '.join(absent)}" if absent else "has a field that is not known")
-        for name, field in fields.items():
-            field(value[name], f"{place}.{name}")
-        if rule is not None:
-            rule(value, place)
-
-    return check
-
-
-def _in_order(first: str, second: str, *, may_equal: bool) -> Callable[[Mapping[str, Json], str], None]:
-    def rule(value: Mapping[str, Json], place: str) -> None:
-        low, high = value[first], value[second]
-        if low is None or high is None:
-            return
-        if cast("str", low) > cast("str", high) or (low == high and not may_equal):
-            raise _refuse(f"{place}.{second}", f"lies before {first}")
-
-    return rule
-
-
 def _terms_are_hashed(body: Mapping[str, Json], place: str) -> None:
     if hashlib.sha256(canonical(body["terms"])).hexdigest() != body["terms_sha256"]:
-        raise _refuse(f"{place}.terms_sha256", "is not the SHA-256 of the terms")
+        raise refused(f"{place}.terms_sha256", "is not the SHA-256 of the terms")
 
 
 def _seqs_below_size(basis: Mapping[str, Json], place: str) -> None:
     seqs = cast("list[int]", basis["seqs"])
     if seqs and seqs[-1] >= cast("int", basis["size"]):
-        raise _refuse(f"{place}.seqs", "names an entry at or above size")
+        raise refused(f"{place}.seqs", "names an entry at or above size")
 
 
-_PARTY = _text(PARTY)
-_CLIENT = _text(CLIENT)
-_SHA256 = _text(_HASH)
-_NAMED = _text(_NAME)
-_SEMVER = _text(_VERSION)
-_PURPOSE = _word(*Purpose)
-_AGREEMENT = _text(re.compile(r"agr-[0-9a-f]{16}"))
-_IMPORT = _text(re.compile(r"imp-[0-9a-f]{16}"))
-_RELEASE = _text(re.compile(r"rel-[0-9a-f]{16}"))
-_INT_VERSION = _number(1, 1_000_000)
-_GROUPS = _sorted(_word(*FieldGroup))
+def _somebody_spoke(batch: Mapping[str, Json], place: str) -> None:
+    if not any(batch[act] for act in ("granted", "refused", "withdrawn", "objected")):
+        raise refused(place, "tells of nobody")
 
-_BASIS = _object(
-    {"size": _number(), "root": _SHA256, "seqs": _sorted(_number())},
+
+_PARTY = text(PARTY)
+_CLIENT = text(CLIENT)
+_SHA256 = text(_HASH)
+_NAMED = text(_NAME)
+_SEMVER = text(_VERSION)
+_PURPOSE = word(*Purpose)
+_AGREEMENT = text(re.compile(r"agr-[0-9a-f]{16}"))
+_IMPORT = text(re.compile(r"imp-[0-9a-f]{16}"))
+_RELEASE = text(re.compile(r"rel-[0-9a-f]{16}"))
+_INT_VERSION = number(1, 1_000_000)
+_KEY = text(re.compile(r"key-[0-9a-f]{16}"))
+_GROUPS = ascending(word(*FieldGroup))
+
+_BASIS = exactly(
+    {"size": number(), "root": _SHA256, "seqs": ascending(number())},
     _seqs_below_size,
 )
-_TERMS = _object(
+_TERMS = exactly(
     {
-        "parties": _sorted(
-            _object(
+        "parties": ascending(
+            exactly(
                 {
                     "party": _PARTY,
-                    "role": _word("source", "recipient", "both"),
-                    "controller_role": _word(*ControllerRole),
+                    "role": word("source", "recipient", "both"),
+                    "controller_role": word(*ControllerRole),
                 }
             ),
             least=1,
             by="party",
         ),
-        "purposes": _sorted(_PURPOSE, least=1),
+        "purposes": ascending(_PURPOSE, least=1),
         "groups": _GROUPS,
-        "granularity": _word(*Granularity),
-        "productions": _or_null(_sorted(_text(_PRODUCTION))),
-        "period_start": _or_null(_day),
-        "period_end": _or_null(_day),
-        "minimum_group": _number(1, 1_000_000),
-        "onward": _flag,
+        "granularity": word(*Granularity),
+        "productions": or_null(ascending(text(_PRODUCTION))),
+        "period_start": or_null(day),
+        "period_end": or_null(day),
+        "minimum_group": number(1, 1_000_000),
+        "onward": flag,
     },
-    _in_order("period_start", "period_end", may_equal=False),
+    in_order("period_start", "period_end", may_equal=False),
 )
-_CONSENT = _object(
+_CONSENT = exactly(
     {
         "controller": _PARTY,
         "purpose": _PURPOSE,
         "purpose_version": _INT_VERSION,
-        "notice": _or_null(_NAMED),
-        "notice_version": _or_null(_INT_VERSION),
+        "notice": or_null(_NAMED),
+        "notice_version": or_null(_INT_VERSION),
         "commitment": _SHA256,
     }
 )
-_AGREEMENT_AND_PARTY = _object({"agreement": _AGREEMENT, "party": _PARTY})
+_ASSERTION = exactly(
+    {
+        "key": _KEY,
+        "authenticator_data": octets(37, 37),
+        "client_data": octets(1, 1_024),
+        "signature": octets(1, 1_024),
+    }
+)
+_REQUEST = {"controller": _PARTY, "request_sha256": _SHA256}
+_DECIDED: dict[str, Check] = {
+    "request_sha256": _SHA256,
+    "recipient": _PARTY,
+    "client": _CLIENT,
+    "controllers": ascending(_PARTY),
+    "agreements": ascending(_AGREEMENT),
+    "reasons": ascending(word(*Reason)),
+    "basis": _BASIS,
+}
+_AGREEMENT_AND_PARTY = exactly({"agreement": _AGREEMENT, "party": _PARTY})
 
 _BODIES: Mapping[EntryType, Check] = {
-    EntryType.LEDGER_CREATED: _object(
-        {"format": _word(LEDGER_FORMAT), "origin": _text(ORIGIN), "sandbox": _flag}
+    EntryType.LEDGER_CREATED: exactly(
+        {"format": word(LEDGER_FORMAT), "origin": text(ORIGIN), "sandbox": flag}
     ),
-    EntryType.PARTY_REGISTERED: _object(
-        {"party": _PARTY, "kind": _word(*PartyKind), "organisation": _PARTY, "sandbox": _flag}
+    EntryType.PARTY_REGISTERED: exactly(
+        {"party": _PARTY, "kind": word(*PartyKind), "organisation": _PARTY, "sandbox": flag}
     ),
-    EntryType.PARTY_CLOSED: _object({"party": _PARTY}),
-    EntryType.PURPOSE_PUBLISHED: _object(
+    EntryType.PARTY_CLOSED: exactly({"party": _PARTY}),
+    EntryType.KEY_REGISTERED: exactly(
+        {
+            "party": _PARTY,
+            "key": _KEY,
+            "algorithm": word(*SigningAlgorithm),
+            "public_key": octets(32, 1_024),
+            "rp_id": text(_HOST),
+            "possession": _ASSERTION,
+            "approval": or_null(_ASSERTION),
+        }
+    ),
+    EntryType.KEY_RETIRED: exactly({"party": _PARTY, "key": _KEY, "cause": word(*KeyCause)}),
+    EntryType.PURPOSE_PUBLISHED: exactly(
         {
             "purpose": _PURPOSE,
             "version": _INT_VERSION,
             "text_sha256": _SHA256,
-            "bases": _sorted(_word(*LawfulBasis), least=1),
-            "high_risk": _flag,
+            "bases": ascending(word(*LawfulBasis), least=1),
+            "high_risk": flag,
         }
     ),
-    EntryType.BASIS_RECORDED: _object(
+    EntryType.BASIS_RECORDED: exactly(
         {
             "controller": _PARTY,
             "purpose": _PURPOSE,
             "purpose_version": _INT_VERSION,
-            "basis": _word(*LawfulBasis),
-            "dpia_sha256": _or_null(_SHA256),
+            "basis": word(*LawfulBasis),
+            "dpia_sha256": or_null(_SHA256),
         }
     ),
-    EntryType.NOTICE_PUBLISHED: _object(
+    EntryType.NOTICE_PUBLISHED: exactly(
         {
             "controller": _PARTY,
             "notice": _NAMED,
             "version": _INT_VERSION,
             "text_sha256": _SHA256,
-            "purposes": _sorted(_PURPOSE, least=1),
+            "purposes": ascending(_PURPOSE, least=1),
         }
     ),
-    EntryType.DEFINITION_PUBLISHED: _object({"definition": _NAMED, "version": _SEMVER, "sha256": _SHA256}),
-    EntryType.SEGMENTS_PUBLISHED: _object({"model": _NAMED, "version": _SEMVER, "sha256": _SHA256}),
-    EntryType.POLICY_PUBLISHED: _object({"policy": _NAMED, "sha256": _SHA256}),
-    EntryType.AGREEMENT_PROPOSED: _object(
+    EntryType.NOTICE_INVALIDATED: exactly({"controller": _PARTY, "notice": _NAMED, "version": _INT_VERSION}),
+    EntryType.DEFINITION_PUBLISHED: exactly({"definition": _NAMED, "version": _SEMVER, "sha256": _SHA256}),
+    EntryType.SEGMENTS_PUBLISHED: exactly({"model": _NAMED, "version": _SEMVER, "sha256": _SHA256}),
+    EntryType.POLICY_PUBLISHED: exactly({"policy": _NAMED, "sha256": _SHA256}),
+    EntryType.AGREEMENT_PROPOSED: exactly(
         {
             "agreement": _AGREEMENT,
-            "package": _word(*Package),
+            "package": word(*Package),
             "proposer": _PARTY,
             "terms_sha256": _SHA256,
             "terms": _TERMS,
         },
         _terms_are_hashed,
     ),
-    EntryType.AGREEMENT_ACCEPTED: _object(
+    EntryType.AGREEMENT_ACCEPTED: exactly(
         {
             "agreement": _AGREEMENT,
             "party": _PARTY,
-            "assurance": _word(*Assurance),
+            "assurance": word(*Assurance),
             "terms_sha256": _SHA256,
+        }
+    ),
+    EntryType.AGREEMENT_SIGNED: exactly(
+        {
+            "agreement": _AGREEMENT,
+            "party": _PARTY,
+            "terms_sha256": _SHA256,
+            "preview_sha256": _SHA256,
+            "assertion": _ASSERTION,
         }
     ),
     EntryType.AGREEMENT_REFUSED: _AGREEMENT_AND_PARTY,
     EntryType.AGREEMENT_ENDED: _AGREEMENT_AND_PARTY,
-    EntryType.SCOPE_GRANTED: _object(
-        {"client": _CLIENT, "party": _PARTY, "kind": _word(*ClientKind), "scopes": _sorted(_word(*Scope))}
+    EntryType.SCOPE_GRANTED: exactly(
+        {"client": _CLIENT, "party": _PARTY, "kind": word(*ClientKind), "scopes": ascending(word(*Scope))}
     ),
-    EntryType.SCOPE_REVOKED: _object({"client": _CLIENT, "party": _PARTY}),
-    **dict.fromkeys(PERSON_LEVEL, _CONSENT),
-    EntryType.IMPORT_ACCEPTED: _object(
+    EntryType.SCOPE_REVOKED: exactly({"client": _CLIENT, "party": _PARTY}),
+    **dict.fromkeys(CONSENT_ACTS, _CONSENT),
+    EntryType.CONSENT_BATCH: exactly(
+        {
+            "controller": _PARTY,
+            "purpose": _PURPOSE,
+            "purpose_version": _INT_VERSION,
+            "notice": or_null(_NAMED),
+            "notice_version": or_null(_INT_VERSION),
+            "granted": number(),
+            "refused": number(),
+            "withdrawn": number(),
+            "objected": number(),
+            "root": _SHA256,
+        },
+        _somebody_spoke,
+    ),
+    EntryType.IMPORT_ACCEPTED: exactly(
         {
             "import": _IMPORT,
             "institution": _PARTY,
-            "unit": _word("tickets", "visits"),
+            "unit": word("tickets", "visits"),
             "source": _PARTY,  # same signs and length
             "file_sha256": _SHA256,
             "report_sha256": _SHA256,
-            "received": _number(),
-            "created": _number(),
-            "updated": _number(),
-            "unchanged": _number(),
+            "received": number(),
+            "created": number(),
+            "updated": number(),
+            "unchanged": number(),
         }
     ),
-    EntryType.RELEASE_SEALED: _object(
+    EntryType.RELEASE_SEALED: exactly(
         {
             "release": _RELEASE,
             "policy": _NAMED,
-            "period_start": _text(_MONTH),
-            "period_end": _text(_MONTH),
+            "period_start": text(_MONTH),
+            "period_end": text(_MONTH),
             "tables_sha256": _SHA256,
             "certificate_sha256": _SHA256,
             "input_sha256": _SHA256,
-            "blocks": _number(0, 1_000_000),
-            "rho": _text(_DECIMAL),
+            "blocks": number(0, 1_000_000),
+            "rho": text(_DECIMAL),
         },
-        _in_order("period_start", "period_end", may_equal=True),
+        in_order("period_start", "period_end", may_equal=True),
     ),
-    EntryType.RELEASE_RETRACTED: _object({"release": _RELEASE}),
-    EntryType.DISCLOSURE_RECORDED: _object(
+    EntryType.RELEASE_RETRACTED: exactly({"release": _RELEASE}),
+    EntryType.DISCLOSURE_RECORDED: exactly(
         {
             "request_sha256": _SHA256,
             "recipient": _PARTY,
             "client": _CLIENT,
-            "controllers": _sorted(_PARTY),
-            "agreements": _sorted(_AGREEMENT),
-            "purposes": _sorted(_PURPOSE),
+            "controllers": ascending(_PARTY),
+            "agreements": ascending(_AGREEMENT),
+            "purposes": ascending(_PURPOSE),
             "groups": _GROUPS,
-            "granularity": _word(*Granularity),
-            "rows": _word(*RowBucket),
-            "persons": _word(*RowBucket),
+            "granularity": word(*Granularity),
+            "rows": word(*RowBucket),
+            "persons": word(*RowBucket),
             "subjects": _SHA256,
             "basis": _BASIS,
         }
     ),
-    EntryType.REFUSAL_RECORDED: _object(
+    EntryType.REFUSAL_RECORDED: exactly(_DECIDED),
+    EntryType.REFUSAL_TOLD: exactly(
         {
-            "request_sha256": _SHA256,
-            "recipient": _PARTY,
-            "client": _CLIENT,
-            "controllers": _sorted(_PARTY),
-            "agreements": _sorted(_AGREEMENT),
-            "reasons": _sorted(_word(*Reason)),
-            "basis": _BASIS,
+            **_DECIDED,
+            "purposes": ascending(_PURPOSE, least=1),
+            "groups": _GROUPS,
+            "granularity": word(*Granularity),
         }
     ),
-    EntryType.EXPORT_ISSUED: _object(
-        {"recipient": _PARTY, "client": _CLIENT, "start": _number(), "stop": _number()},
-        _in_order("start", "stop", may_equal=True),
+    EntryType.SAMPLE_OPENED: exactly(
+        {
+            "disclosure": number(),
+            "recipient": _PARTY,
+            "client": _CLIENT,
+            "seed": _SHA256,
+            "number": number(1, 1_000),
+        }
     ),
-    EntryType.SUBJECT_ERASED: _object({"controller": _PARTY, "request_sha256": _SHA256}),
+    EntryType.EXPORT_ISSUED: exactly(
+        {"recipient": _PARTY, "client": _CLIENT, "start": number(), "stop": number()},
+        in_order("start", "stop", may_equal=True),
+    ),
+    EntryType.SUBJECT_ERASED: exactly({**_REQUEST, "mode": word(*ErasureMode), "effective_by": day}),
+    EntryType.SUBJECT_STOPPED: exactly({"request_sha256": _SHA256}),
+    EntryType.RIGHT_REQUESTED: exactly({**_REQUEST, "right": word(*Right), "due": day}),
+    EntryType.RIGHT_EXTENDED: exactly({**_REQUEST, "due": day}),
+    EntryType.RIGHT_ANSWERED: exactly({**_REQUEST, "outcome": word(*RightOutcome)}),
+    EntryType.KEK_ROTATED: exactly({"epoch": number(2, 1_000_000)}),
+    EntryType.KEK_DESTROYED: exactly({"epoch": number(1, 1_000_000)}),
 }

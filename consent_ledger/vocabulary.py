@@ -187,6 +187,48 @@ class Assurance(StrEnum):
     PASSKEY = "passkey"
 
 
+class SigningAlgorithm(StrEnum):
+    """How a house's key signs, by the names of RFC 7518 and RFC 8037."""
+
+    ES256 = "ES256"
+    EDDSA = "EdDSA"
+    RS256 = "RS256"
+
+
+class KeyCause(StrEnum):
+    """Why a house's key no longer signs."""
+
+    ROTATED = "rotated"
+    LOST = "lost"
+    LEFT = "left"
+
+
+class ErasureMode(StrEnum):
+    """What a person wants after being erased: kept out for good, or nothing kept at all."""
+
+    STAY_OUT = "stay_out"
+    FORGET_ME = "forget_me"
+
+
+class Right(StrEnum):
+    """A right that a person exercises at one controller (GDPR, articles 15 to 21)."""
+
+    ACCESS = "access"
+    RECTIFICATION = "rectification"
+    ERASURE = "erasure"
+    RESTRICTION = "restriction"
+    PORTABILITY = "portability"
+    OBJECTION = "objection"
+
+
+class RightOutcome(StrEnum):
+    """How a request was answered."""
+
+    DONE = "done"
+    PARTLY = "partly"
+    REFUSED = "refused"
+
+
 class ControllerRole(StrEnum):
     """GDPR role of a party under an agreement."""
 
