@@ -42,7 +42,11 @@ class TermsRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """An agreement as it stands: terms never change; who accepted and whether it ended does."""
+    """
+    An agreement as it stands: terms never change; who accepted and whether it ended does.
+
+    `signed_with` names the key of each party that accepted by its own signature.
+    """
 
     id: AgreementId
     package: Package
@@ -62,6 +66,7 @@ class Agreement:
     valid_from: datetime | None
     valid_until: datetime | None
     accepted: frozenset[PartyId]
+    signed_with: Mapping[PartyId, str]
     ended_by: PartyId | None
     refused_by: PartyId | None
     seqs: tuple[int, ...]
@@ -73,6 +78,12 @@ class Agreement:
     @property
     def is_accepted(self) -> bool:
         return self.accepted >= self.parties
+
+    def assurance(self, party: PartyId) -> Assurance | None:
+        """How the acceptance of this party is proven; None while it has not accepted."""
+        if party not in self.accepted:
+            return None
+        return Assurance.PASSKEY if party in self.signed_with else Assurance.OPERATOR_ATTESTED
 
     @property
     def is_over(self) -> bool:
@@ -133,6 +144,7 @@ def proposed(entry: Entry) -> Agreement:
         valid_from=None if entry.vf is None else instant(entry.vf),
         valid_until=None if entry.vt is None else instant(entry.vt),
         accepted=frozenset(),
+        signed_with={},
         ended_by=None,
         refused_by=None,
         seqs=(entry.seq,),

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from consent_ledger.vocabulary import ClientKind, LawfulBasis, PartyId, PartyKind, Scope
+from consent_ledger.vocabulary import (
+    ClientKind,
+    LawfulBasis,
+    PartyId,
+    PartyKind,
+    Right,
+    RightOutcome,
+    Scope,
+    SigningAlgorithm,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,30 @@ class Client:
     kind: ClientKind
     scopes: frozenset[Scope]
     is_live: bool
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class HouseKey:
+    """A key with which a house signs; `enrolled_by_operator` when no key of the house approved it."""
+
+    party: PartyId
+    algorithm: SigningAlgorithm
+    public_key: bytes
+    rp_id: str
+    enrolled_by_operator: bool
+    is_live: bool
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedRight:
+    """A right that somebody exercised at one controller, and until when it is to be answered."""
+
+    right: Right
+    requested: date
+    due: date
+    outcome: RightOutcome | None
     seq: int
 
 
@@ -68,6 +101,11 @@ def instant(text: str) -> datetime:
         if len(text) > 10
         else datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     )
+
+
+def day(value: object) -> date:
+    """A day from an entry's body, or the day of one of its times."""
+    return date.fromisoformat(str(value)[:10])
 
 
 def number(value: object) -> int:
