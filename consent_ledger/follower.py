@@ -189,6 +189,11 @@ class Follower:
         with self._lock:
             return tuple(self._tree.consistency(old, new))
 
+    def nodes(self, level: int, start: int, stop: int) -> bytes:
+        """Complete subtrees of 2**level entries each, which this process has read: what a tile is made of."""
+        with self._lock:
+            return self._tree.nodes(level, start, stop)
+
     def _seen(self, connection: Connection, size: int) -> View:
         if self._refused is not None:
             raise self._refused

@@ -250,6 +250,33 @@ class Ledger:
             raise NotRecorded
         return self._follower.consistency(old, head.size)
 
+    def checkpoint_at(self, connection: Connection, size: int) -> str:
+        """
+        The signed checkpoint of the first `size` entries. Raises `NotRecorded` when there are fewer.
+
+        Ed25519 signs the same statement with the same bytes, so an earlier size gets its old note again.
+        It is the beginning of what the second store knows, or nothing is signed.
+        """
+        newest = self.checkpoint(connection)
+        head = read_head(connection)
+        root = self._follower.root(size) if 0 < size <= head.size else None
+        if root is None:
+            raise NotRecorded
+        return newest if size == head.size else self._signer.sign(size, root)
+
+    def tile(self, connection: Connection, level: int, index: int, width: int) -> bytes:
+        """
+        Hashes of one C2SP tile, of `width` nodes, as this transaction sees the ledger.
+
+        Raises `NotRecorded` when the tree does not reach so far yet.
+        """
+        head = read_head(connection)
+        self._follower.view(connection, head.size, head.root)
+        start, stop, height = index * 256, index * 256 + width, level * 8
+        if stop > head.size >> height:
+            raise NotRecorded
+        return self._follower.nodes(height, start, stop)
+
     def close(self) -> None:
         """Finish what waits and take nothing more. Engine and second store stay open; they are the caller's."""
         self._committer.close()

@@ -69,6 +69,18 @@ class Tree:
             raise IndexError("no such leaf")
         return self._node(0, index)
 
+    def nodes(self, level: int, start: int, stop: int) -> bytes:
+        """
+        Nodes start .. stop-1 of one level, after each other: each the root of 2**level leaves.
+
+        Raises `IndexError` when one of them is not complete.
+        """
+        if level < 0 or not 0 <= start <= stop <= self.size >> level:
+            raise IndexError("no such complete subtrees")
+        if start == stop:
+            return b""
+        return bytes(self._levels[level][start * HASH_SIZE : stop * HASH_SIZE])
+
     def root(self, size: int | None = None) -> bytes:
         """Root of the first `size` leaves; of all, when not said."""
         return self.frontier(size).root()
