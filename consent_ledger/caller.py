@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import Never, final
 
 from consent_ledger.closed import Closed
-from consent_ledger.vocabulary import ClientId, ClientKind, PartyId, Scope
+from consent_ledger.vocabulary import ClientId, ClientKind, PartyId, PersonRef, Scope
 
 
 @final
 class Caller(Closed):
-    """Who asks: made by the credential check in `parties` alone."""
+    """
+    Who asks: made by the credential check in `parties` alone.
 
-    __slots__ = ("client", "kind", "party", "scopes", "token")
+    `persons` are a visitor's own references at the houses that know the visitor; nobody else has any.
+    """
+
+    __slots__ = ("client", "kind", "party", "persons", "scopes", "token")
 
     client: ClientId
     party: PartyId
     kind: ClientKind
+    persons: frozenset[tuple[PartyId, PersonRef]]
     scopes: frozenset[Scope]
     token: str
 

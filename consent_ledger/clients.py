@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from consent_ledger.entry import Actor, Draft, EntryType
+from consent_ledger.parties import VISITOR
 from consent_ledger.register import client as client_table
 from consent_ledger.register import client_secret, revoked_token
 from consent_ledger.vocabulary import PLATFORM, ClientId, ClientKind, PartyId, Position, Scope
@@ -105,10 +106,10 @@ def register_client(
     platform's own role, which no application can hold; the rider raises it for an id that was used.
     """
     ceiling = frozenset(Scope(scope) for scope in scopes)
-    if not is_client_id(id) or id == ClientId(PLATFORM):
+    if not is_client_id(id) or id in {PLATFORM, VISITOR}:
         raise ClientRefused("CLIENT_ID", "an application's id has 1 to 64 letters, digits, _ or -")
-    if kind is ClientKind.PLATFORM or party == PLATFORM:
-        raise ClientRefused("CLIENT_KIND", "the platform acts without an application")
+    if kind in {ClientKind.PLATFORM, ClientKind.VISITOR} or party == PLATFORM:
+        raise ClientRefused("CLIENT_KIND", "the platform and visitors act without an application")
     if auth_method not in AUTH_METHODS:
         raise ClientRefused(
             "CLIENT_AUTH_METHOD", f"an application authenticates by {' or '.join(AUTH_METHODS)}"

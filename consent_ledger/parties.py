@@ -31,6 +31,7 @@ from consent_ledger.vocabulary import (
     FieldGroup,
     PartyId,
     PartyKind,
+    PersonRef,
     Position,
     Scope,
 )
@@ -42,8 +43,10 @@ __all__ = [
     "CredentialRefused",
     "Party",
     "PartyRefused",
+    "VerifiedLink",
     "VerifiedToken",
     "admit",
+    "admit_visitor",
     "metadata",
     "parties",
     "party",
@@ -52,6 +55,9 @@ __all__ = [
 ]
 
 _PARTY_ID = re.compile(r"[a-z0-9-]{2,40}", re.ASCII)
+
+VISITOR = ClientId("visitor")
+"""The name under which visitors act in entries; no application can be registered under it."""
 
 UNITS = ("tickets", "counts")
 """What a house counts its visits by."""
@@ -62,6 +68,7 @@ PLATFORM_SCOPES: frozenset[Scope] = frozenset(
         Scope.CONSENT_WRITE,
         Scope.BENCHMARKS_READ,
         Scope.LEDGER_EXPORT,
+        Scope.LEDGER_READ,
         *(scope for group, scope in AUDIENCE_SCOPE.items() if group is not FieldGroup.REFERENCE),
     }
 )
@@ -122,6 +129,19 @@ class VerifiedToken:
     issued: datetime
     expires: datetime
     kid: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedLink:
+    """
+    What a visitor's link opened, after the vault found it whole, valid and unused.
+
+    `may_only_stop`: a link from a ticket mail, which whoever reads the mail holds too.
+    """
+
+    id: str
+    persons: frozenset[tuple[PartyId, PersonRef]]
+    may_only_stop: bool
 
 
 def register_party(new: Party, *, actor: Actor, idem: str | None = None) -> tuple[Draft, Rider]:
@@ -207,8 +227,28 @@ def platform_caller() -> Caller:
         client=ClientId(PLATFORM),
         party=PLATFORM,
         kind=ClientKind.PLATFORM,
+        persons=frozenset(),
         scopes=PLATFORM_SCOPES,
         token="",
+    )
+
+
+def admit_visitor(link: VerifiedLink) -> Caller:
+    """
+    The visitor whom a link stands for: the own records, at the houses that know the visitor.
+
+    A link that may only stop does not read. It is no application, so nothing is looked up here: the link
+    was checked by whoever opened it, on the vault, in this same request.
+    """
+    scopes = {Scope.ME_CONSENT} if link.may_only_stop else {Scope.ME_READ, Scope.ME_CONSENT}
+    return mint(
+        Caller,
+        client=VISITOR,
+        party=PLATFORM,
+        kind=ClientKind.VISITOR,
+        persons=link.persons,
+        scopes=frozenset(scopes),
+        token=link.id,
     )
 
 
@@ -267,6 +307,7 @@ def admit(connection: Connection, token: VerifiedToken) -> Caller:
         client=token.client_id,
         party=PartyId(row.party),
         kind=ClientKind(row.kind),
+        persons=frozenset(),
         scopes=token.scopes & ceiling,
         token=token.jti,
     )

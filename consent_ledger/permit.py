@@ -35,13 +35,14 @@ from consent_ledger.caller import Caller
 from consent_ledger.closed import Closed, mint
 from consent_ledger.question import Act, ActT, Period, Question, Read, Subject, Write
 from consent_ledger.snapshot import Life, Snapshot
-from consent_ledger.steps import STEPS, Case, Failing, serves_the_house_itself
+from consent_ledger.steps import Case, Failing, failures, serves_the_house_itself
 from consent_ledger.vocabulary import (
     AgreementId,
     FieldGroup,
     Granularity,
     LawfulBasis,
     PartyId,
+    PersonRef,
     Position,
     ProductionRef,
     Purpose,
@@ -98,6 +99,7 @@ class Permit(Closed, Generic[ActT]):
         "_life",
         "_minimum_group",
         "_period",
+        "_person",
         "_persons",
         "_productions",
         "_purpose",
@@ -119,6 +121,7 @@ class Permit(Closed, Generic[ActT]):
     _life: Life
     _minimum_group: int
     _period: Period | None
+    _person: PersonRef | None
     _persons: PersonFilter
     _productions: frozenset[ProductionRef] | None
     _purpose: Purpose
@@ -191,6 +194,12 @@ class Permit(Closed, Generic[ActT]):
         """Which persons may be counted as persons."""
         self._alive()
         return self._persons
+
+    @property
+    def person(self) -> PersonRef | None:
+        """The one person it is about: a visitor's own record; None for all others."""
+        self._alive()
+        return self._person
 
     @property
     def sold_from(self) -> date | None:
@@ -272,8 +281,8 @@ def decide(snapshot: Snapshot, caller: Caller, question: Question[ActT]) -> Perm
 
 
 def _decide(snapshot: Snapshot, caller: Caller, question: Question[ActT]) -> Permit[ActT] | Refusal:
-    case = Case(snapshot, caller, question)
-    failing = tuple(failed for step in STEPS if (failed := step(case)) is not None)
+    case = Case(snapshot.state, snapshot.at, caller, question)
+    failing = failures(case)
     basis = tuple(sorted(case.basis))
     if failing:
         named = (case.agreement.id,) if case.agreement is not None else ()
@@ -296,6 +305,7 @@ def _decide(snapshot: Snapshot, caller: Caller, question: Question[ActT]) -> Per
         _granularity=question.granularity,
         _productions=_productions(question, agreement),
         _period=_period(question, agreement),
+        _person=question.person,
         _persons=_persons(case),
         _sold_from=_sold_from(case),
         _agreement=None if agreement is None else agreement.id,

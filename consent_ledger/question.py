@@ -20,6 +20,7 @@ from consent_ledger.vocabulary import (
     FieldGroup,
     Granularity,
     PartyId,
+    PersonRef,
     ProductionRef,
     Purpose,
     Scope,
@@ -52,6 +53,10 @@ class Subject(StrEnum):
     LEDGER = "ledger"
     INTAKE = "intake"
     CONSENT = "consent"
+    PERSON = "person"
+    RULES = "rules"
+    GOVERNANCE = "governance"
+    DECISIONS = "decisions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +88,12 @@ class Question(Generic[ActT]):
     productions: frozenset[ProductionRef] | None = None
     period: Period | None = None
     agreement: AgreementId | None = None
+    person: PersonRef | None = None
     _hash: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         parts = (self.act, self.subject, self.controller, self.purpose, self.needs, self.groups)
-        more = (self.granularity, self.productions, self.period, self.agreement)
+        more = (self.granularity, self.productions, self.period, self.agreement, self.person)
         object.__setattr__(self, "_hash", hash(parts + more))
 
     def __hash__(self) -> int:
@@ -179,3 +185,45 @@ def consent_question(controller: PartyId, purpose: Purpose) -> Question[Write]:
     """May I record what a visitor of this house decided about this purpose?"""
     needs = frozenset({Scope.CONSENT_WRITE})
     return Question(Write, Subject.CONSENT, controller, purpose, needs)
+
+
+def consents_question(controller: PartyId) -> Question[Read]:
+    """May I see what visitors of this house decided, and which rights they exercised?"""
+    needs = frozenset({Scope.CONSENT_READ})
+    return Question(Read, Subject.CONSENT, controller, Purpose.ACCOUNTABILITY, needs)
+
+
+def desk_question(controller: PartyId) -> Question[Write]:
+    """May I act on rights that visitors of this house exercise: links, requests, erasures?"""
+    needs = frozenset({Scope.CONSENT_WRITE})
+    return Question(Write, Subject.CONSENT, controller, Purpose.ACCOUNTABILITY, needs)
+
+
+def own_record_question(controller: PartyId, person: PersonRef) -> Question[Read]:
+    """May I, the visitor, see what this house knows of me?"""
+    needs = frozenset({Scope.ME_READ})
+    return Question(Read, Subject.PERSON, controller, Purpose.ACCOUNTABILITY, needs, person=person)
+
+
+def own_act_question(controller: PartyId, person: PersonRef, purpose: Purpose) -> Question[Write]:
+    """May I, the visitor, decide about this purpose at this house, or stop all of it?"""
+    needs = frozenset({Scope.ME_CONSENT})
+    return Question(Write, Subject.PERSON, controller, purpose, needs, person=person)
+
+
+def rules_question(controller: PartyId) -> Question[Write]:
+    """May I record notices and lawful bases of this house?"""
+    needs = frozenset({Scope.INSTITUTION_MANAGE})
+    return Question(Write, Subject.RULES, controller, Purpose.ACCOUNTABILITY, needs)
+
+
+def governing_question() -> Question[Write]:
+    """May I publish what purposes mean, for the whole platform?"""
+    needs = frozenset({Scope.GOVERNANCE_WRITE})
+    return Question(Write, Subject.GOVERNANCE, PLATFORM, Purpose.ACCOUNTABILITY, needs)
+
+
+def decisions_question(party: PartyId) -> Question[Read]:
+    """May I see the decisions in which this organisation gave or received, and what it must account for?"""
+    needs = frozenset({Scope.LEDGER_READ})
+    return Question(Read, Subject.DECISIONS, party, Purpose.ACCOUNTABILITY, needs)

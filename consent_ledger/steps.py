@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from consent_ledger.agreements import Agreement
-from consent_ledger.caller import Caller
 from consent_ledger.question import Question, Subject
-from consent_ledger.snapshot import Snapshot
 from consent_ledger.state import State
 from consent_ledger.vocabulary import (
     AUDIENCE_SCOPE,
     GRANULARITY_ORDER,
     PLATFORM,
+    ClientId,
     ClientKind,
     Granularity,
+    PartyId,
+    PersonRef,
     Purpose,
     Reason,
     Scope,
@@ -76,29 +78,58 @@ ROLE_MAY: dict[ClientKind, frozenset[Scope]] = {
     ClientKind.STEWARD: frozenset({Scope.CATALOGUE_READ, Scope.LEDGER_READ, Scope.GOVERNANCE_WRITE}),
     ClientKind.VISITOR: frozenset({Scope.ME_READ, Scope.ME_CONSENT}),
     ClientKind.PLATFORM: AUDIENCE_SCOPES
-    | {Scope.BENCHMARKS_READ, Scope.TICKETS_WRITE, Scope.CONSENT_WRITE, Scope.LEDGER_EXPORT},
+    | {
+        Scope.BENCHMARKS_READ,
+        Scope.TICKETS_WRITE,
+        Scope.CONSENT_WRITE,
+        Scope.LEDGER_READ,
+        Scope.LEDGER_EXPORT,
+    },
 }
 """The most that each role may ever do. Another role never widens this one."""
 
 _OWN_ONLY = frozenset(
-    {Subject.CATALOGUE, Subject.IMPORTS, Subject.AGREEMENTS, Subject.INTAKE, Subject.CONSENT}
+    {
+        Subject.CATALOGUE,
+        Subject.IMPORTS,
+        Subject.AGREEMENTS,
+        Subject.INTAKE,
+        Subject.CONSENT,
+        Subject.RULES,
+        Subject.DECISIONS,
+    }
 )
+_OF_APPLICATIONS = frozenset(ClientKind) - {ClientKind.PLATFORM, ClientKind.VISITOR}
+"""The roles of registered applications: the platform acts in its own name, a visitor by a link."""
+
 _FOR_A_HOUSE = frozenset({Subject.INTAKE, Subject.CONSENT})
+
+
+class Asker(Protocol):
+    """Who asks, as far as a verdict goes: a `Caller`, or somebody an auditor tells a decision of again."""
+
+    @property
+    def client(self) -> ClientId: ...
+    @property
+    def party(self) -> PartyId: ...
+    @property
+    def kind(self) -> ClientKind: ...
+    @property
+    def persons(self) -> frozenset[tuple[PartyId, PersonRef]]: ...
+    @property
+    def scopes(self) -> frozenset[Scope]: ...
 
 
 @dataclass
 class Case:
-    """One question before the decision: what is asked, by whom, and what stands."""
+    """One question before the decision: what is asked, by whom, what stands, and when."""
 
-    snapshot: Snapshot
-    caller: Caller
+    state: State
+    at: datetime
+    caller: Asker
     question: Question[Any]
     agreement: Agreement | None = None
     basis: set[int] = field(default_factory=set)
-
-    @property
-    def state(self) -> State:
-        return self.snapshot.state
 
     @property
     def is_own(self) -> bool:
@@ -123,9 +154,8 @@ class Case:
         Whether nothing is or was agreed about it: then the answer is the same for every house and purpose,
         lest a stranger learn what a house recorded.
         """
-        at = self.snapshot.at
         return self.is_shared and not any(
-            agreement.is_active(at) or _was_standing(agreement, self) for agreement in self.reaching
+            agreement.is_active(self.at) or _was_standing(agreement, self) for agreement in self.reaching
         )
 
     @property
@@ -135,8 +165,8 @@ class Case:
 
 
 def client_is_live(case: Case) -> Failing | None:
-    """1. The application stands in the ledger and was not blocked; `platform` is no application."""
-    if case.caller.kind is ClientKind.PLATFORM:
+    """1. The application stands in the ledger and was not blocked; platform and visitors have none."""
+    if case.caller.kind not in _OF_APPLICATIONS:
         return None
     client = case.state.clients.get(case.caller.client)
     if client is None or not client.is_live or client.party != case.caller.party:
@@ -146,15 +176,20 @@ def client_is_live(case: Case) -> Failing | None:
 
 
 def role_allows(case: Case) -> Failing | None:
-    """2. The role may ever do this."""
-    beyond = case.question.needs - ROLE_MAY[case.caller.kind]
-    return Failing(Reason.ROLE_FORBIDS, _names(beyond)) if beyond else None
+    """2. The role may ever do this; a visitor about nobody but the visitor."""
+    asked = case.question
+    beyond = asked.needs - ROLE_MAY[case.caller.kind]
+    if beyond:
+        return Failing(Reason.ROLE_FORBIDS, _names(beyond))
+    if asked.subject is Subject.PERSON and (asked.controller, asked.person) not in case.caller.persons:
+        return Failing(Reason.ROLE_FORBIDS)
+    return None
 
 
 def scopes_cover(case: Case) -> Failing | None:
     """3. Token and registration together cover every scope that is needed; write never implies read."""
     granted = case.caller.scopes
-    if case.caller.kind is not ClientKind.PLATFORM:
+    if case.caller.kind in _OF_APPLICATIONS:
         client = case.state.clients.get(case.caller.client)
         granted = granted & (client.scopes if client is not None else frozenset())
     missing = case.question.needs - granted
@@ -162,12 +197,12 @@ def scopes_cover(case: Case) -> Failing | None:
 
 
 def both_are_members(case: Case) -> Failing | None:
-    """4. Who asks and whose data it is are both registered and open."""
+    """4. Who asks and whose data it is are both registered and open; a house that left still answers visitors."""
     for party in (case.caller.party, case.question.controller):
         if party == PLATFORM:
             continue
         found = case.state.parties.get(party)
-        if found is None or not found.is_open:
+        if found is None or not (found.is_open or case.question.subject is Subject.PERSON):
             return Failing(Reason.NOT_MEMBER)
         case.basis.add(found.seq)
     return None
@@ -215,12 +250,12 @@ def agreement_stands(case: Case) -> Failing | None:
     producer's show, the answer is the same as when nothing was ever agreed.
     """
     if case.question.subject in _OWN_ONLY and not case.is_own:
-        may = case.question.subject in _FOR_A_HOUSE and case.caller.kind is ClientKind.PLATFORM
+        may = _acts_for_any_house(case)
         return None if may else Failing(Reason.NO_AGREEMENT)
     if not case.is_shared:
         return None
     reaching = case.reaching
-    active = [agreement for agreement in reaching if agreement.is_active(case.snapshot.at)]
+    active = [agreement for agreement in reaching if agreement.is_active(case.at)]
     if active:
         case.agreement = min(active, key=lambda agreement: _fitness(agreement, case.question))
         case.basis.update(case.agreement.seqs)
@@ -230,6 +265,16 @@ def agreement_stands(case: Case) -> Failing | None:
         case.basis.update(seq for agreement in over for seq in agreement.seqs)
         return Failing(Reason.AGREEMENT_ENDED, tuple(sorted(agreement.id for agreement in over)))
     return Failing(Reason.NO_AGREEMENT)
+
+
+def _acts_for_any_house(case: Case) -> bool:
+    """The platform's batch work writes for each house; an auditor sees the decisions of all."""
+    if case.question.subject in _FOR_A_HOUSE:
+        return case.caller.kind is ClientKind.PLATFORM
+    return case.question.subject is Subject.DECISIONS and case.caller.kind in {
+        ClientKind.AUDITOR,
+        ClientKind.PLATFORM,
+    }
 
 
 def purpose_is_agreed(case: Case) -> Failing | None:
@@ -256,6 +301,11 @@ def granularity_is_agreed(case: Case) -> Failing | None:
     return Failing(Reason.GRANULARITY_NOT_COVERED, (case.question.granularity.value,))
 
 
+def failures(case: Case) -> tuple[Failing, ...]:
+    """Every step that fails, in their order; the case then holds the entries and the agreement it rests on."""
+    return tuple(failed for step in STEPS if (failed := step(case)) is not None)
+
+
 Step = Callable[[Case], Failing | None]
 
 STEPS: tuple[Step, ...] = (
@@ -274,7 +324,7 @@ STEPS: tuple[Step, ...] = (
 
 def _was_standing(agreement: Agreement, case: Case) -> bool:
     """Accepted by all, and ended or expired; one that has not begun yet is as if it were not there."""
-    return agreement.is_accepted and (agreement.is_over or agreement.is_expired(case.snapshot.at))
+    return agreement.is_accepted and (agreement.is_over or agreement.is_expired(case.at))
 
 
 def _reaches(agreement: Agreement, question: Question[Any]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from consent_ledger import permit as permit_module
+from consent_ledger import steps as steps_module
 from consent_ledger.caller import Caller
 from consent_ledger.closed import Forged
 from consent_ledger.permit import Permit, PermitEnded, PersonFilter, Refusal, decide
@@ -175,7 +175,7 @@ def test_there_is_a_scene_for_every_step() -> None:
 
 @pytest.mark.parametrize("index", range(len(STEPS)), ids=[step.__name__ for step in STEPS])
 def test_taking_a_step_out_changes_a_verdict(index: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(permit_module, "STEPS", STEPS[:index] + STEPS[index + 1 :])
+    monkeypatch.setattr(steps_module, "STEPS", STEPS[:index] + STEPS[index + 1 :])
     assert isinstance(verdict(SCENES[index][0]()), Permit), "the scene of this step must now be let through"
 
 

@@ -133,7 +133,15 @@ class World:
 
 
 def caller(name: str, party: PartyId, kind: ClientKind, *scopes: Scope) -> Caller:
-    return mint(Caller, client=ClientId(name), party=party, kind=kind, scopes=frozenset(scopes), token="t")
+    return mint(
+        Caller,
+        client=ClientId(name),
+        party=party,
+        kind=kind,
+        persons=frozenset(),
+        scopes=frozenset(scopes),
+        token="t",
+    )
 
 
 AUDIENCE = (Scope.AUDIENCES_READ, Scope.AUDIENCES_READ_SEGMENT, Scope.AUDIENCES_READ_SPEND)

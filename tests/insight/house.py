@@ -50,6 +50,7 @@ def permit(**changes: Any) -> Permit[Read]:
         "granularity": Granularity.AGGREGATE,
         "productions": None,
         "period": None,
+        "person": None,
         "persons": PersonFilter.EVERYONE_NOT_OBJECTING,
         "sold_from": None,
         "agreement": None,

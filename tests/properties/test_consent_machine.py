@@ -824,11 +824,11 @@ def test_every_verdict_is_the_naive_one_on_postgresql(postgresql: PostgreSQL) ->
 
 def test_the_model_can_be_wrong(sqlite_template: Path) -> None:
     """A machine that cannot fail proves nothing: with one step of the decision gone it does."""
-    from consent_ledger import permit as permit_module
+    from consent_ledger import steps as steps_module
     from consent_ledger.steps import STEPS
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(permit_module, "STEPS", STEPS[:6] + STEPS[7:])
+    patch.setattr(steps_module, "STEPS", STEPS[:6] + STEPS[7:])
     try:
         with pytest.raises(AssertionError):
             test_every_verdict_is_the_naive_one_as_of_every_size(sqlite_template)

@@ -101,7 +101,15 @@ def caller(name: str, scopes: Iterable[Scope] | None = None) -> Caller:
     """The application of this name, with its whole ceiling or with these scopes."""
     party, kind, ceiling = APPLICATIONS[name]
     granted = ceiling if scopes is None else frozenset(scopes)
-    return mint(Caller, client=ClientId(name), party=party, kind=kind, scopes=granted, token="t")
+    return mint(
+        Caller,
+        client=ClientId(name),
+        party=party,
+        kind=kind,
+        persons=frozenset(),
+        scopes=granted,
+        token="t",
+    )
 
 
 def research(**changes: Any) -> Terms:
