@@ -4,6 +4,10 @@ The secrets that must not lie beside the data they protect: one file per secret,
 The folder is for its user alone (0700), each file too (0600). A secret is 32 random bytes, made when it
 is first asked for and never changed. Who can read this folder and the vault can name every person; who
 loses it can open nothing any more. Back it up apart from the databases, or not at all.
+
+One kind of secret is destroyed in time: that of an epoch, called by a number at its end. A backup of this
+folder that still holds a destroyed epoch brings back what was sealed in it: such backups are kept no
+longer than a month, or not made.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from typing import Self
 SIZE = 32
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
+_OF_AN_EPOCH = re.compile(r"[a-z][a-z0-9-]{0,33}-[0-9]{1,7}")
 
 
 class KeyringRefused(Exception):
@@ -75,12 +80,53 @@ class Keyring:
         Two processes that ask at once get the same bytes. Raises `KeyringRefused` when the file is
         unreadable, exposed or damaged: a damaged secret is never replaced.
         """
-        if not _NAME.fullmatch(name):
-            raise KeyringRefused("KEY_NAME", "A key is called by small letters, digits and dashes.")
+        _check_name(name)
         with self._lock:
             if name not in self._secrets:
                 self._secrets[name] = self._load(name) or self._make(name)
             return self._secrets[name]
+
+    def existing(self, name: str) -> bytes:
+        """Like `secret`, but never makes one. Raises `KeyringRefused` when it is not there."""
+        _check_name(name)
+        with self._lock:
+            if name not in self._secrets:
+                found = self._load(name)
+                if found is None:
+                    raise KeyringRefused("KEY_MISSING", f"The key {name} is missing; put back its backup.")
+                self._secrets[name] = found
+            return self._secrets[name]
+
+    def forget(self, name: str) -> None:
+        """Hold this secret in memory no longer; its file stays."""
+        with self._lock:
+            self._secrets.pop(name, None)
+
+    def destroy(self, name: str) -> bool:
+        """
+        Overwrite the secret of an epoch and take its file away; durable on return. False when it was gone.
+
+        Repeatable: a crash after the overwriting leaves a file that opens nothing, and the next call
+        takes it away. What this cannot promise: a disk that copies on write (btrfs, ZFS, a snapshot, the
+        wear levelling of flash) may keep the old block. There, an encrypted volume has to hold the folder.
+        """
+        if not _OF_AN_EPOCH.fullmatch(name):
+            raise KeyringRefused("KEY_NAME", "Only the key of an epoch, called by its number, is destroyed.")
+        path = self._folder / f"{name}.key"
+        with self._lock:
+            self._secrets.pop(name, None)
+            try:
+                with path.open("r+b") as file:
+                    file.write(bytes(SIZE))
+                    file.flush()
+                    os.fsync(file.fileno())
+                path.unlink()
+                self._sync_folder()
+            except FileNotFoundError:
+                return False
+            except OSError as error:
+                raise KeyringRefused("KEY_NOT_DESTROYED", f"The key {name} cannot be destroyed.") from error
+        return True
 
     def _load(self, name: str) -> bytes | None:
         path = self._folder / f"{name}.key"
@@ -135,3 +181,8 @@ class Keyring:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise KeyringRefused("KEY_NAME", "A key is called by small letters, digits and dashes.")

@@ -1,15 +1,25 @@
 r"""
 The cryptography of the vault: what a person's keys are, and what is made with them.
 
-- lookup      HMAC-SHA256(HKDF(secret, controller), "cultuurinzicht/lookup/1\0" || identifier)
+- lookup      HMAC-SHA256(HKDF(secret "vault", controller), "cultuurinzicht/lookup/1\0" || identifier)
+- as stored   AES-256-SIV(HKDF(KEK of the epoch), controller; lookup): equal for equal ones, so it can be
+              searched, and re-sealed with the epoch without knowing the identifier
 - keys        32 random bytes each, *data* and *evidence*; kept AES-256-GCM under the KEK of their epoch
 - opening r   HMAC-SHA256(evidence, "cultuurinzicht/opening/1\0" || idempotency key)
 - commitment  HMAC-SHA256(r, "cultuurinzicht/subject-commitment/1\0" || payload in canonical bytes)
 - payload     AES-256-GCM under HMAC-SHA256(evidence, "cultuurinzicht/payload/1\0" || idempotency key)
+- attributes  AES-256-GCM under HMAC-SHA256(data, "cultuurinzicht/attributes/1\0" || idempotency key)
+- stop        HMAC-SHA256(HKDF(secret "stop"), "cultuurinzicht/stop/1\0" || identifier), for all controllers
+- links       AES-256-GCM under secret "visitor-link", or under HKDF of the link's own 32 random bytes
 
-HKDF is RFC 5869 with SHA-256, HMAC RFC 2104, AES-GCM NIST SP 800-38D with 12 random bytes of nonce. The
-keys of a person derive from nothing: once destroyed, no secret brings them back, and every commitment
-made with them is a random-looking value for good. Two controllers, and two entries, never share a value.
+HKDF is RFC 5869 with SHA-256, HMAC RFC 2104, AES-GCM NIST SP 800-38D with 12 random bytes of nonce,
+AES-SIV RFC 5297. The keys of a person derive from nothing: once destroyed, no secret brings them back, and
+every commitment made with them is a random-looking value for good. Two controllers, and two entries, never
+share a value.
+
+The secret "vault" never changes, or nobody would be found again. It names nobody by itself: it tells which
+lookup an address has, and after an erasure no row has that lookup. Rows of before, in a backup or in
+PostgreSQL's log, hold it sealed under the KEK of their epoch, and lose it when that epoch is destroyed.
 
 These constructions are final: another one is another version in the label, never a change of this one.
 """
@@ -21,7 +31,7 @@ import os
 import unicodedata
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -33,7 +43,12 @@ _LOOKUP = b"cultuurinzicht/lookup/1\0"
 _OPENING = b"cultuurinzicht/opening/1\0"
 _COMMITMENT = b"cultuurinzicht/subject-commitment/1\0"
 _PAYLOAD = b"cultuurinzicht/payload/1\0"
+_ATTRIBUTES = b"cultuurinzicht/attributes/1\0"
 _CHECK = b"cultuurinzicht/kek-check/1\0"
+_LOOKUP_OF_EPOCH = b"cultuurinzicht/lookup-of-epoch/1\0"
+_STOP_KEY = b"cultuurinzicht/stop-key/1\0"
+_STOP = b"cultuurinzicht/stop/1\0"
+_LINK = b"cultuurinzicht/visitor-link/1\0"
 
 
 class VaultRefused(Exception):
@@ -73,6 +88,26 @@ def lookup(key: bytes, identifier: str) -> str:
     return hmac.digest(key, _LOOKUP + normalise(identifier), "sha256").hex()
 
 
+def lookup_cipher(kek: bytes) -> AESSIV:
+    """What lookups are stored under in one epoch: deterministic, so that equal ones can be found."""
+    return AESSIV(HKDF(SHA256(), 2 * KEY_SIZE, salt=None, info=_LOOKUP_OF_EPOCH).derive(kek))
+
+
+def stop_key(secret: bytes) -> bytes:
+    """The key of the stop register: one for all controllers, those of later too."""
+    return HKDF(SHA256(), KEY_SIZE, salt=None, info=_STOP_KEY).derive(secret)
+
+
+def stop(key: bytes, identifier: str) -> str:
+    """The one value that the stop register keeps of somebody. Never leaves the vault."""
+    return hmac.digest(key, _STOP + normalise(identifier), "sha256").hex()
+
+
+def link_key(token: bytes) -> AESGCM:
+    """The key in a one-time link: what was sealed with it opens for whoever holds the link alone."""
+    return AESGCM(HKDF(SHA256(), KEY_SIZE, salt=None, info=_LINK).derive(token))
+
+
 def check_value(kek: bytes) -> bytes:
     """What tells a wrong key-encryption key from the right one, and nothing else about it."""
     return hmac.digest(kek, _CHECK, "sha256")
@@ -102,6 +137,11 @@ def opening(evidence: bytes, under: str) -> bytes:
 def payload_key(evidence: bytes, under: str) -> AESGCM:
     """The key of one payload, and no other."""
     return AESGCM(hmac.digest(evidence, _PAYLOAD + under.encode(), "sha256"))
+
+
+def attributes_key(data: bytes, under: str) -> AESGCM:
+    """The key of one statement's attributes, and no other."""
+    return AESGCM(hmac.digest(data, _ATTRIBUTES + under.encode(), "sha256"))
 
 
 def commitment(opening_: bytes, payload: bytes) -> str:

@@ -100,8 +100,9 @@ def shape(connection: Connection) -> list[str]:
 
 
 def _sorted_clauses(sql: str) -> str:
-    """A CREATE statement with its lines in order: constraints may stand in any."""
-    lines = [line.strip().rstrip(",").strip() for line in re.sub(r"\t", "", sql).splitlines()]
+    """A CREATE statement with its clauses in order: SQLite writes an added column at the end of a line."""
+    clauses = re.sub(r", (?=\w+ [A-Z])", ",\n", re.sub(r"\t", "", sql))
+    lines = [line.strip().rstrip(",").strip() for line in clauses.splitlines()]
     return "\n".join([lines[0], *sorted(line for line in lines[1:] if line)])
 
 
