@@ -14,13 +14,9 @@ known key refuses the whole. Extension lines are never written and refused when 
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import re
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,19 +24,17 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from consent_ledger.bodies import ORIGIN
+from consent_ledger.note import ED25519, Note, NoteRefused, Signature, TreeHead, VerifierKey
 
-_ED25519 = b"\x01"
-_MAX_NOTE = 64 * 1024
-_MAX_SIGNATURES = 32
-_SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
-_SIGNATURE = re.compile(r"— (\S+) ([A-Za-z0-9+/]+={0,2})")
-_VKEY = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})")
-
-
-class NoteRefused(Exception):
-    """A text is no checkpoint signed by a key that is known here."""
-
-    code = "CHECKPOINT_REFUSED"
+__all__ = [
+    "CheckpointStore",
+    "NoteRefused",
+    "SignedCheckpoint",
+    "Signer",
+    "StoreRefused",
+    "ledger_signatures",
+    "read_note",
+]
 
 
 class StoreRefused(Exception):
@@ -67,8 +61,7 @@ class Signer:
             raise NoteRefused("an origin is a host and a path in plain signs, without scheme")
         self.origin = origin
         self._key = private_key
-        self._public = private_key.public_key().public_bytes_raw()
-        self._id = _key_id(origin, self._public)
+        self._public = VerifierKey(origin, ED25519, private_key.public_key().public_bytes_raw())
 
     @property
     def name(self) -> str:
@@ -77,7 +70,7 @@ class Signer:
     @property
     def verifier_key(self) -> str:
         """The public key as `name+id+base64`, as every reader of signed notes takes it."""
-        return f"{self.origin}+{self._id.hex()}+{_base64(_ED25519 + self._public)}"
+        return str(self._public)
 
     def sign(self, size: int, root: bytes) -> str:
         """
@@ -86,9 +79,8 @@ class Signer:
         The caller answers for the law of the log: nothing is signed that is not consistent with all
         that was signed before.
         """
-        text = f"{self.origin}\n{size}\n{_base64(root)}\n"
-        signature = self._key.sign(text.encode())
-        return f"{text}\n— {self.origin} {_base64(self._id + signature)}\n"
+        text = TreeHead(self.origin, size, root).text
+        return str(Note(text, (Signature(self.origin, self._public.id, self._key.sign(text.encode())),)))
 
 
 def read_note(text: str, vkeys: Sequence[str]) -> SignedCheckpoint:
@@ -97,39 +89,31 @@ def read_note(text: str, vkeys: Sequence[str]) -> SignedCheckpoint:
 
     Raises `NoteRefused`.
     """
-    if len(text) > _MAX_NOTE:
-        raise NoteRefused("the checkpoint is too long")
-    keys = {(name, key_id): key for name, key_id, key in map(_read_vkey, vkeys)}
-    head, blank, tail = text.partition("\n\n")
-    lines = head.split("\n")
-    if not blank or len(lines) != 3 or not tail.endswith("\n"):
-        raise NoteRefused("a checkpoint has three lines, one blank line and its signatures")
-    origin, size, root = lines
-    if _SIZE.fullmatch(size) is None or any(sign < " " for sign in origin):
-        raise NoteRefused("the second line of a checkpoint is the number of entries")
-    signatures = tail[:-1].split("\n")
-    if len(signatures) > _MAX_SIGNATURES:
-        raise NoteRefused("the checkpoint has too many signatures")
-    signed = False
-    for line in signatures:
-        found = _SIGNATURE.fullmatch(line)
-        if found is None:
-            raise NoteRefused("a line after the blank one is no signature")
-        blob = _unbase64(found[2])
-        key = keys.get((found[1], blob[:4]))
-        if key is None:
-            continue
-        try:
-            key.verify(blob[4:], f"{head}\n".encode())
-        except InvalidSignature:
-            raise NoteRefused("the signature does not fit the checkpoint") from None
-        signed = signed or found[1] == origin
-    if not signed:
+    keys = [VerifierKey.read(vkey, ED25519) for vkey in vkeys]
+    note = Note.read(text)
+    head = TreeHead.read(note.text)
+    if not any(one.name == head.origin for one in ledger_signatures(note, keys)):
         raise NoteRefused("the checkpoint is not signed by the key of this ledger")
-    decoded = _unbase64(root)
-    if len(decoded) != 32:
-        raise NoteRefused("the third line of a checkpoint is the root")
-    return SignedCheckpoint(origin, int(size), decoded, text)
+    return SignedCheckpoint(head.origin, head.size, head.root, text)
+
+
+def ledger_signatures(note: Note, keys: Iterable[VerifierKey]) -> list[Signature]:
+    """
+    The signatures of a note that ledgers made with these keys.
+
+    Raises `NoteRefused` when one under a known key does not fit: the whole note is no good then.
+    """
+    known = list(keys)
+    found = []
+    for one in note.signatures:
+        for key in known:
+            if one.is_under(key):
+                try:
+                    Ed25519PublicKey.from_public_bytes(key.public).verify(one.value, note.text.encode())
+                except InvalidSignature:
+                    raise NoteRefused("the signature does not fit the checkpoint") from None
+                found.append(one)
+    return found
 
 
 class CheckpointStore:
@@ -214,31 +198,3 @@ class CheckpointStore:
         except sqlite3.Error as error:
             raise StoreRefused("The last signed checkpoint cannot be read.") from error
         return None if row is None else SignedCheckpoint(*row)
-
-
-def _read_vkey(vkey: str) -> tuple[str, bytes, Ed25519PublicKey]:
-    found = _VKEY.fullmatch(vkey.strip())
-    if found is None:
-        raise NoteRefused("a verifier key is written name+id+key")
-    name, key_id, key = found[1], bytes.fromhex(found[2]), _unbase64(found[3])
-    if key[:1] != _ED25519 or len(key) != 33 or key_id != _key_id(name, key[1:]):
-        raise NoteRefused("the verifier key is no Ed25519 key, or its id does not fit")
-    return name, key_id, Ed25519PublicKey.from_public_bytes(key[1:])
-
-
-def _key_id(name: str, public: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n" + _ED25519 + public).digest()[:4]
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _unbase64(text: str) -> bytes:
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise NoteRefused("a part of the note is not base64") from None
-    if _base64(data) != text:  # spare bits that are set would allow two notes for one statement
-        raise NoteRefused("a part of the note is not base64")
-    return data
