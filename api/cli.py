@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from traceback import extract_tb
 
+from api.commands import CommandRefused, ledger
 from api.settings import Settings
 
 
@@ -31,16 +32,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:  # noqa: BLE001 -- the edge of the program: a sentence instead of a traceback
         return _refused(error)
-
-
-class CommandRefused(Exception):
-    """What was asked on the command line cannot be done. The message is one plain sentence."""
-
-    code = "COMMAND_REFUSED"
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 _LARGEST_SCALE = 100
@@ -124,16 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("--policy", default="unnoised-1", help="the policy; unnoised-1 on a sandbox alone")
     release.set_defaults(run=_release)
 
-    ledger = commands.add_parser("ledger", help="export or verify the ledger")
-    ledger_commands = ledger.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    export = ledger_commands.add_parser("export", help="write the whole ledger into a folder")
-    export.add_argument("folder")
-    export.set_defaults(run=_ledger_export)
-    verify = ledger_commands.add_parser("verify", help="verify an export offline, or a server")
-    verify.add_argument("path_or_url", help="folder, zip, export.jsonl, or the address of a server")
-    verify.add_argument("--key", help="verifier key NAME+ID+KEY, from another source than the export")
-    verify.add_argument("--token", help="bearer token with ledger:export, for the address of a server")
-    verify.set_defaults(run=_ledger_verify)
+    ledger.add(commands)
 
     settings = commands.add_parser("settings", help="list the settings with the values in force")
     settings.set_defaults(run=_settings)
@@ -228,36 +210,6 @@ def _release(arguments: argparse.Namespace) -> int:
         f"{made.cells} cells."
     )
     return 0
-
-
-def _ledger_export(arguments: argparse.Namespace) -> int:
-    from api.assembly import assembled
-    from consent_ledger.database import reading
-    from consent_ledger.export import write
-    from resolvers import ledger as ledger_door
-    from resolvers.gate import as_platform
-
-    folder = Path(arguments.folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)  # before the export is recorded: here nothing leaves yet
-        with assembled(Settings.read()) as parts:
-            with as_platform(parts.house) as ask:
-                ledger_door.export(ask, 0, None)
-            with reading(parts.house.engine) as connection:
-                write(parts.house.ledger, connection, folder)
-    except OSError:
-        raise CommandRefused(f"The folder {folder} cannot be made or written; choose another one.") from None
-    print(
-        f"The ledger stands in {arguments.folder}; check it with: cultuurinzicht ledger verify {arguments.folder}"
-    )
-    return 0
-
-
-def _ledger_verify(arguments: argparse.Namespace) -> int:
-    from consent_ledger import verify
-
-    given = [f"--{name}={value}" for name in ("key", "token") if (value := getattr(arguments, name))]
-    return verify.main([*given, "--", arguments.path_or_url])
 
 
 def _settings(_: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from consent_ledger.tree import Frontier
+from consent_ledger.tree import HASH_SIZE, Frontier
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -44,6 +44,10 @@ class Tile:
         """How many entries a tree has at least that has this tile."""
         return (self.index * WIDTH + self.width) << (HEIGHT * self.level)
 
+    def is_of(self, size: int) -> bool:
+        """Whether it is one of the tiles of a tree of `size` entries, no wider and no narrower."""
+        return _is_of(size >> (HEIGHT * self.level), self.index, self.width)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Bundle:
@@ -66,6 +70,10 @@ class Bundle:
     def stop(self) -> int:
         """The first entry after it; a tree with this bundle has at least so many."""
         return self.start + self.width
+
+    def is_of(self, size: int) -> bool:
+        """Whether it is one of the bundles of a tree of `size` entries, no wider and no narrower."""
+        return _is_of(size, self.index, self.width)
 
 
 def read_tile(path: str) -> Tile | None:
@@ -124,7 +132,7 @@ class Tiling:
 
     def push(self, leaf: bytes) -> list[tuple[Tile, bytes]]:
         """Add one leaf hash; the tiles that it filled, lowest first."""
-        filled = []
+        filled: list[tuple[Tile, bytes]] = []
         level, node = 0, leaf
         while True:
             if level == len(self._open):
@@ -132,7 +140,7 @@ class Tiling:
                 self._done.append(0)
             held = self._open[level]
             held += node
-            if len(held) < WIDTH * len(node):
+            if len(held) < WIDTH * HASH_SIZE:
                 return filled
             whole = bytes(held)
             filled.append((Tile(level, self._done[level]), whole))
@@ -144,7 +152,7 @@ class Tiling:
     def rest(self) -> list[tuple[Tile, bytes]]:
         """The partial tiles at this size, lowest first."""
         return [
-            (Tile(level, self._done[level], len(held) // 32), bytes(held))
+            (Tile(level, self._done[level], len(held) // HASH_SIZE), bytes(held))
             for level, held in enumerate(self._open)
             if held
         ]
@@ -152,9 +160,14 @@ class Tiling:
 
 def _root(hashes: bytes) -> bytes:
     frontier = Frontier()
-    for start in range(0, len(hashes), 32):
-        frontier.push(hashes[start : start + 32])
+    for start in range(0, len(hashes), HASH_SIZE):
+        frontier.push(hashes[start : start + HASH_SIZE])
     return frontier.root()
+
+
+def _is_of(nodes: int, index: int, width: int) -> bool:
+    end = index * WIDTH + width
+    return end <= nodes if width == WIDTH else end == nodes
 
 
 def _written(index: int, width: int) -> str:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from consent_ledger import export as exports
 from consent_ledger.entry import Draft, EntryType, Json
 from consent_ledger.permit import Refusal
 from consent_ledger.question import ledger_question
+from consent_ledger.tiles import Bundle
 from resolvers.gate import Inquiry, entry_key
+
+SPAN = 65_536
+"""Entries that one `export.issued` covers for a token that reads bundles: else a tail would be half exports."""
 
 
 def checkpoint(ask: Inquiry) -> str | Refusal:
@@ -32,23 +37,58 @@ class Export:
     stop: int
 
 
-def export(ask: Inquiry, start: int, stop: int | None) -> Export | Refusal:
+def export(ask: Inquiry, start: int, stop: int | None, *, leaves: bool = True) -> Export | Refusal:
     """
     Permission to export entries `start` up to `stop`, or up to the pinned size.
 
     The export is an entry itself, durable before this returns; it stands after what may be exported.
+    When nothing `leaves`, as in an answer to HEAD, nothing is recorded.
     """
     permit = ask.ask(ledger_question(export=True))
     if isinstance(permit, Refusal):
         return permit
     until = permit.size if stop is None else min(max(stop, 0), permit.size)
     begin = min(max(start, 0), until)
+    if leaves:
+        _record(ask, entry_key("export", ask.caller, ask.request_id), begin, until)
+    return Export(begin, until)
+
+
+def export_at(ask: Inquiry, size: int | None, *, leaves: bool = True) -> Export | Refusal | None:
+    """Permission to export the ledger as it was at `size`, or as it is; None when it never was that long."""
+    permit = ask.ask(ledger_question(export=True))
+    if isinstance(permit, Refusal):
+        return permit
+    if size is not None and not 0 < size <= permit.size:
+        return None
+    return export(ask, 0, size, leaves=leaves)
+
+
+def bundle(ask: Inquiry, wanted: Bundle, *, leaves: bool = True) -> bytes | Refusal | None:
+    """
+    One bundle of entries (C2SP tlog-tiles); None when the ledger is not that long.
+
+    A token that reads many is told once per span of 65,536 positions, before its first bundle there
+    leaves: the entry names the whole span, of which the token gets what there is while it lives.
+    """
+    permit = ask.ask(ledger_question(export=True))
+    if isinstance(permit, Refusal):
+        return permit
+    if wanted.stop > permit.size:
+        return None
+    if leaves:
+        begin = wanted.start // SPAN * SPAN
+        key = entry_key("export", ask.caller, f"{ask.caller.token}/{begin}")
+        if not exports.is_recorded(ask.connection, ask.actor, key):
+            _record(ask, key, begin, begin + SPAN)
+    return exports.bundle(ask.connection, wanted)
+
+
+def _record(ask: Inquiry, key: str, start: int, stop: int) -> None:
     body: dict[str, Json] = {
         "recipient": ask.caller.party,
         "client": ask.caller.client,
-        "start": begin,
-        "stop": until,
+        "start": start,
+        "stop": stop,
     }
-    key = entry_key("export", ask.caller, ask.request_id)
     ask.house.ledger.append(Draft(EntryType.EXPORT_ISSUED, ask.actor, key, body))
-    return Export(begin, until)

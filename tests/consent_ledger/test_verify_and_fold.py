@@ -369,8 +369,7 @@ def grown(folder: Path, seed: int) -> list[Entry]:
             entries.append(read(done.line))
             if dice.random() < 0.2:
                 clock.advance(timedelta(days=dice.randrange(4), seconds=1))
-        with reading(place.engine) as connection:
-            export.write(ledger, connection, folder / "export")
+        export.write(ledger, place.engine, folder / "export")
     assert verify.verify(folder / "export").size == len(entries)
     return entries
 
