@@ -98,8 +98,10 @@ def assembled(
         else:
             ledger = Ledger.open(engine, store, signer, clock=clock)
         stack.callback(ledger.close)
-        vault = Vault.open(vault_engine, keyring)
-        vault.sweep(_recorded(engine), older_than=UNDER_WAY)
+        recorded = _recorded(engine)
+        vault = Vault.open(vault_engine, keyring, is_recorded=recorded)
+        vault.finish_erasures(recorded, older_than=UNDER_WAY)
+        vault.sweep(recorded, older_than=UNDER_WAY)
         house = House(
             engine=engine,
             releases=releases,

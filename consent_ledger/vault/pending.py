@@ -6,23 +6,23 @@ Why claims, and why that is safe, stands in `consent_ledger.vault.vault`.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, delete, exists, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from consent_ledger.vault.tables import vault_claim, vault_payload, vault_person
+from consent_ledger.tree import HASH_SIZE
+from consent_ledger.vault.room import chunks, seconds
+from consent_ledger.vault.tables import vault_batch, vault_claim, vault_payload, vault_person, vault_stop
 from consent_ledger.vocabulary import PartyId, PersonRef
 
+_KEEP_STOP = text(  # one row stays of who was stopped, and it does not tell by which entry
+    "INSERT INTO vault_stop (lookup, under) SELECT lookup, '' FROM vault_stop WHERE under = :under"
+    " ON CONFLICT DO NOTHING"
+)
 
-def seconds() -> int:
-    """
-    The machine's own time in whole seconds: it tells old from under way, and reaches no answer.
-
-    The house's clock may be simulated and stand still; a process that died did so in real time.
-    """
-    return int(time.time())
+OF_BATCH = "#"
+"""Between the key of a batch and the index in it; no idempotency key has this sign."""
 
 
 def freshen(connection: Connection, controller: PartyId, under: str) -> None:
@@ -62,23 +62,25 @@ def claim(connection: Connection, controller: PartyId, claims: Iterable[tuple[Pe
 def waiting(connection: Connection, until: int) -> set[str]:
     """The idempotency keys under which something is pending since `until` or longer."""
     keys = set[str]()
-    for table in (vault_person, vault_claim, vault_payload):
+    for table in (vault_person, vault_claim, vault_payload, vault_batch, vault_stop):
         query = select(table.c.under).where(table.c.made <= until, table.c.under.is_not(None)).distinct()
         keys.update(connection.scalars(query))
     return keys
 
 
-def keep(connection: Connection, unders: list[str]) -> None:
-    """These keys have their entry: what they made or met is pending no more."""
+def keep(connection: Connection, unders: Iterable[str]) -> None:
+    """These keys have their entry: what they made or met is pending no more. Repeatable."""
     for under in unders:
-        met = exists().where(
-            vault_claim.c.controller == vault_person.c.controller,
-            vault_claim.c.person == vault_person.c.ref,
-            vault_claim.c.under == under,
-        )
-        for recorded in (vault_person.c.under == under, met):
+        met = select(vault_claim.c.controller, vault_claim.c.person).where(vault_claim.c.under == under)
+        for recorded in (
+            vault_person.c.under == under,
+            tuple_(vault_person.c.controller, vault_person.c.ref).in_(met),
+        ):
             connection.execute(update(vault_person).where(recorded).values(under=None, made=None))
-        connection.execute(update(vault_payload).where(vault_payload.c.under == under).values(made=None))
+        for table in (vault_payload, vault_batch):
+            connection.execute(update(table).where(table.c.under == under).values(made=None))
+        connection.execute(_KEEP_STOP, {"under": under})
+        connection.execute(delete(vault_stop).where(vault_stop.c.under == under))
     settled = exists().where(
         vault_person.c.controller == vault_claim.c.controller,
         vault_person.c.ref == vault_claim.c.person,
@@ -91,11 +93,11 @@ def forget(connection: Connection, unders: list[str], until: int) -> int:
     """These keys never got their entry: what they alone made goes. Returns how many persons and payloads."""
     forgotten = 0
     for under in unders:
+        forgotten += _forget_batches(connection, under, until)
         payloads = delete(vault_payload).where(vault_payload.c.under == under, vault_payload.c.made <= until)
         forgotten += connection.execute(payloads).rowcount
-        connection.execute(
-            delete(vault_claim).where(vault_claim.c.under == under, vault_claim.c.made <= until)
-        )
+        for table in (vault_claim, vault_batch, vault_stop):
+            connection.execute(delete(table).where(table.c.under == under, table.c.made <= until))
         # the maker gave up; another key may still hold a claim
         connection.execute(
             update(vault_person)
@@ -109,3 +111,18 @@ def forget(connection: Connection, unders: list[str], until: int) -> int:
         vault_person.c.made.is_not(None), vault_person.c.under.is_(None), ~claimed
     )
     return forgotten + connection.execute(nobodys).rowcount
+
+
+def _forget_batches(connection: Connection, under: str, until: int) -> int:
+    query = select(vault_batch.c.controller, vault_batch.c.commitments).where(
+        vault_batch.c.under == under, vault_batch.c.made <= until
+    )
+    forgotten = 0
+    for controller, commitments in connection.execute(query).all():
+        items = [f"{under}{OF_BATCH}{index}" for index in range(len(commitments) // HASH_SIZE)]
+        for chunk in chunks(items):
+            rows = delete(vault_payload).where(
+                vault_payload.c.controller == controller, vault_payload.c.under.in_(chunk)
+            )
+            forgotten += connection.execute(rows).rowcount
+    return forgotten

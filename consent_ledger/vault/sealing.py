@@ -124,9 +124,15 @@ def unseal(key: AESGCM, sealed: bytes, bound_to: bytes) -> bytes:
     try:
         return key.decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], bound_to)
     except (InvalidTag, ValueError):
-        raise VaultRefused(
-            "SEAL_BROKEN", "A sealed value does not open: the key is another, or the vault was changed."
-        ) from None
+        raise _broken() from None
+
+
+def unseal_lookup(key: AESSIV, stored: bytes, controller: str) -> bytes:
+    """A lookup that was stored under `lookup_cipher`. Raises `VaultRefused`, as `unseal`."""
+    try:
+        return key.decrypt(stored, [controller.encode()])
+    except (InvalidTag, ValueError):
+        raise _broken() from None
 
 
 def opening(evidence: bytes, under: str) -> bytes:
@@ -152,3 +158,9 @@ def commitment(opening_: bytes, payload: bytes) -> str:
 def opens(commitment_: str, payload: bytes, opening_: bytes) -> bool:
     """Whether `payload` and `opening_` are what the commitment was made of."""
     return hmac.compare_digest(commitment(opening_, payload).encode(), commitment_.encode(errors="replace"))
+
+
+def _broken() -> VaultRefused:
+    return VaultRefused(
+        "SEAL_BROKEN", "A sealed value does not open: the key is another, or the vault was changed."
+    )
