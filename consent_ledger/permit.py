@@ -26,7 +26,7 @@ person filter and the minimum group, and the figures apply them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Generic, Never, final
 
@@ -91,6 +91,7 @@ class Permit(Closed, Generic[ActT]):
     __slots__ = (
         "_act",
         "_agreement",
+        "_at",
         "_basis",
         "_controller",
         "_data_position",
@@ -113,6 +114,7 @@ class Permit(Closed, Generic[ActT]):
 
     _act: type[ActT]
     _agreement: AgreementId | None
+    _at: datetime
     _basis: tuple[int, ...]
     _controller: PartyId
     _data_position: int
@@ -220,6 +222,12 @@ class Permit(Closed, Generic[ActT]):
         return self._minimum_group
 
     @property
+    def at(self) -> datetime:
+        """The moment of the decision: what is valid until a day is judged by it."""
+        self._alive()
+        return self._at
+
+    @property
     def size(self) -> Position:
         """The pinned size of the ledger: entries below it count, and no later one."""
         self._alive()
@@ -310,6 +318,7 @@ def _decide(snapshot: Snapshot, caller: Caller, question: Question[ActT]) -> Per
         _sold_from=_sold_from(case),
         _agreement=None if agreement is None else agreement.id,
         _minimum_group=1 if agreement is None else agreement.minimum_group,
+        _at=snapshot.at,
         _size=snapshot.size,
         _root=snapshot.root,
         _basis=basis,

@@ -217,7 +217,9 @@ def _build(reach: Reach, permit: Permit[Read], connection: Connection) -> Lines:
 
 
 def _standing(permit: Permit[Read]) -> Hashable:
-    return permit.purpose, permit.persons, permit.standing_position
+    """What consents until a day stops on that day, so consent is counted by the day as well."""
+    day = permit.at.date() if permit.persons is PersonFilter.ONLY_CONSENTING else None
+    return permit.purpose, permit.persons, permit.standing_position, day
 
 
 def _counted(permit: Permit[Read], connection: Connection, held: Lines) -> NDArray[np.bool_]:

@@ -11,25 +11,44 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 
 from sqlalchemy.engine import Connection
 
+from consent_ledger.consent_states import StepRefused, after
 from consent_ledger.entry import Draft, EntryType, Json
 from consent_ledger.log import Acknowledgement, IdempotencyConflict
-from consent_ledger.permit import Permit, Refusal, Write
+from consent_ledger.permit import Failing, Permit, Refusal, Write
 from consent_ledger.question import consent_question
-from consent_ledger.standing import record
+from consent_ledger.standing import Said, record, stand
 from consent_ledger.vault import VaultRefused
-from consent_ledger.vocabulary import ConsentAct, ConsentChannel, PartyId, PersonRef, Position, Purpose
+from consent_ledger.vocabulary import (
+    ConsentAct,
+    ConsentChannel,
+    PartyId,
+    PersonRef,
+    Position,
+    Purpose,
+    Reason,
+)
 from resolvers.gate import Inquiry, Receipt, entry_key
 
 _ADDRESS = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,185}\.[^\s@.\x00-\x1f\x7f]{2,}")
 """As much of RFC 5321 as keeps a mistyped address from being acknowledged and never matching anybody."""
 
 
+GIVING = frozenset({ConsentAct.GRANTED, ConsentAct.RENEWED})
+"""The acts by which something is allowed; all others limit, and are taken from everybody at any time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the visitor decided. `identifier` is the e-mail address; it goes to the vault and no further."""
+    """
+    What the visitor decided. `identifier` is the e-mail address; it goes to the vault and no further.
+
+    `until` is the day from which what is given no longer holds. For a child under 16 a guardian gives it
+    (GDPR 8, UAVG 5), until the day on which the child turns 16 and is asked itself.
+    """
 
     controller: PartyId
     purpose: Purpose
@@ -38,6 +57,21 @@ class Decision:
     channel: ConsentChannel
     notice: str | None = None
     notice_version: int | None = None
+    until: date | None = None
+    is_under_16: bool = False
+    by_guardian: bool = False
+
+    def payload(self) -> dict[str, Json]:
+        """What the vault seals: the least that proves that, when and under which notice it was said."""
+        return {
+            "act": self.act.value,
+            "channel": self.channel.value,
+            "guardian": self.by_guardian,
+            "notice": self.notice,
+            "notice_version": self.notice_version,
+            "purpose": self.purpose.value,
+            "until": None if self.until is None else self.until.isoformat(),
+        }
 
 
 class ConsentNotRecorded(Exception):
@@ -67,11 +101,30 @@ def record_consent(ask: Inquiry, decision: Decision, *, key: str) -> Receipt | R
     published = ask.snapshot.state.purposes.get(permit.purpose)
     if published is None:
         raise ConsentNotRecorded("UNKNOWN_PURPOSE", "This purpose has not been published on this platform.")
+    if decision.act in GIVING and decision.is_under_16 and not decision.by_guardian:
+        return Refusal(permit.controller, permit.purpose, (Failing(Reason.GUARDIAN_NEEDED),), (), ())
+    _check_day(decision, permit.at.date())
     under = entry_key("consent", ask.caller, key)
     person, commitment = _keep(ask, permit, decision, under)
+    said = decision.notice, decision.notice_version
 
-    def stand(connection: Connection, position: Position) -> None:
-        record(connection, decision.controller, person, decision.purpose, decision.act, position)
+    def ride(connection: Connection, position: Position) -> None:
+        """The step is judged where nothing can come between: in the entry's own transaction."""
+        try:
+            after(stand(permit, connection, person).state, decision.act)
+        except StepRefused as refused:
+            raise ConsentNotRecorded(refused.code, refused.sentence) from None
+        one = Said(
+            decision.controller,
+            person,
+            decision.purpose,
+            decision.act,
+            position,
+            permit.at.date(),
+            decision.until,
+            None if said[0] is None or said[1] is None else (said[0], said[1]),
+        )
+        record(connection, [one])
 
     def told(version: int) -> Acknowledgement:
         body: dict[str, Json] = {
@@ -82,10 +135,24 @@ def record_consent(ask: Inquiry, decision: Decision, *, key: str) -> Receipt | R
             "notice_version": decision.notice_version,
             "commitment": commitment,
         }
-        draft = Draft(EntryType(f"consent.{decision.act.value}"), ask.actor, under, body)
-        return ask.house.ledger.append(draft, rider=stand)
+        until = None if decision.until is None else datetime.combine(decision.until, time.min, UTC)
+        draft = Draft(EntryType(f"consent.{decision.act.value}"), ask.actor, under, body, vt=until)
+        return ask.house.ledger.append(draft, rider=ride)
 
     return Receipt.of(_first(told, published.version))
+
+
+def _check_day(decision: Decision, today: date) -> None:
+    if decision.by_guardian and decision.act in GIVING and decision.until is None:
+        raise ConsentNotRecorded(
+            "UNTIL_NEEDED", "A guardian decides until the child turns 16: say which day that is, as `until`."
+        )
+    if decision.until is None:
+        return
+    if decision.act not in GIVING:
+        raise ConsentNotRecorded("NO_UNTIL", "Only what is given has a last day; leave `until` out.")
+    if decision.until <= today:
+        raise ConsentNotRecorded("UNTIL_PAST", "The day until which it holds has passed already.")
 
 
 def _first(told: Callable[[int], Acknowledgement], version: int) -> Acknowledgement:
@@ -115,14 +182,7 @@ def _keep(ask: Inquiry, permit: Permit[Write], decision: Decision, under: str) -
     if vault.find(permit.controller, decision.identifier) is None and _is_used(ask, permit.controller, under):
         raise IdempotencyConflict  # before a person is made: the entry of this key would keep it for good
     (person,) = vault.persons(permit.controller, [decision.identifier], under=under)
-    payload = {
-        "act": decision.act.value,
-        "channel": decision.channel.value,
-        "notice": decision.notice,
-        "notice_version": decision.notice_version,
-        "purpose": decision.purpose.value,
-    }
-    return person, vault.commit(permit.controller, person, under=under, payload=payload)
+    return person, vault.commit(permit.controller, person, under=under, payload=decision.payload())
 
 
 def _is_used(ask: Inquiry, controller: PartyId, under: str) -> bool:

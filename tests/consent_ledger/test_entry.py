@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from consent_ledger.bodies import CONSENT_ACTS
 from consent_ledger.canonical import MAX_INTEGER
 from consent_ledger.entry import (
     DECIDING,
@@ -53,6 +54,12 @@ CONSENT: dict[str, Any] = {
     "notice": "privacy",
     "notice_version": 1,
     "commitment": HASH,
+}
+ASSERTION = {
+    "key": "key-0123456789abcdef",
+    "authenticator_data": f"{HASH}0500000000",
+    "client_data": HASH,
+    "signature": HASH,
 }
 BODIES: dict[EntryType, dict[str, Any]] = {
     EntryType.LEDGER_CREATED: {"format": "cultuurinzicht/ledger/1", "origin": "a.example/l", "sandbox": True},
@@ -109,7 +116,67 @@ BODIES: dict[EntryType, dict[str, Any]] = {
         "scopes": ["audiences:read", "audiences:read.age"],
     },
     EntryType.SCOPE_REVOKED: {"client": "App-1", "party": "a1"},
-    **dict.fromkeys(PERSON_LEVEL, CONSENT),
+    **dict.fromkeys(CONSENT_ACTS, CONSENT),
+    EntryType.KEY_REGISTERED: {
+        "party": "a1",
+        "key": "key-5b3f0c6a91d2e874",
+        "algorithm": "ES256",
+        "public_key": f"3059{HASH}",
+        "rp_id": "cultuurinzicht.example",
+        "possession": ASSERTION,
+        "approval": None,
+    },
+    EntryType.KEY_RETIRED: {"party": "a1", "key": "key-5b3f0c6a91d2e874", "cause": "rotated"},
+    EntryType.NOTICE_INVALIDATED: {"controller": "a1", "notice": "visitors", "version": 1},
+    EntryType.AGREEMENT_SIGNED: {
+        "agreement": "agr-5b82ac126296193c",
+        "party": "a1",
+        "terms_sha256": HASH,
+        "preview_sha256": HASH,
+        "assertion": ASSERTION,
+    },
+    EntryType.CONSENT_BATCH: {
+        "controller": "a1",
+        "purpose": "own_marketing",
+        "purpose_version": 1,
+        "notice": "visitors",
+        "notice_version": 1,
+        "granted": 1204,
+        "refused": 311,
+        "withdrawn": 8,
+        "objected": 0,
+        "root": HASH,
+    },
+    EntryType.REFUSAL_TOLD: {
+        "request_sha256": HASH,
+        "recipient": "b1",
+        "client": "app",
+        "controllers": ["a1"],
+        "agreements": ["agr-5b82ac126296193c"],
+        "reasons": ["FIELD_NOT_COVERED"],
+        "basis": BASIS,
+        "purposes": ["research"],
+        "groups": ["base", "spend"],
+        "granularity": "AGGREGATE",
+    },
+    EntryType.SAMPLE_OPENED: {
+        "disclosure": 5121,
+        "recipient": "auditor-de-tweede-blik",
+        "client": "auditor-de-tweede-blik-app",
+        "seed": HASH,
+        "number": 5,
+    },
+    EntryType.SUBJECT_STOPPED: {"request_sha256": HASH},
+    EntryType.RIGHT_REQUESTED: {
+        "controller": "a1",
+        "request_sha256": HASH,
+        "right": "access",
+        "due": "2027-07-28",
+    },
+    EntryType.RIGHT_EXTENDED: {"controller": "a1", "request_sha256": HASH, "due": "2027-09-20"},
+    EntryType.RIGHT_ANSWERED: {"controller": "a1", "request_sha256": HASH, "outcome": "done"},
+    EntryType.KEK_ROTATED: {"epoch": 2},
+    EntryType.KEK_DESTROYED: {"epoch": 1},
     EntryType.IMPORT_ACCEPTED: {
         "import": "imp-0123456789abcdef",
         "institution": "a1",
@@ -158,7 +225,12 @@ BODIES: dict[EntryType, dict[str, Any]] = {
         "basis": BASIS,
     },
     EntryType.EXPORT_ISSUED: {"recipient": "b1", "client": "app", "start": 0, "stop": 10},
-    EntryType.SUBJECT_ERASED: {"controller": "a1", "request_sha256": HASH},
+    EntryType.SUBJECT_ERASED: {
+        "controller": "a1",
+        "request_sha256": HASH,
+        "mode": "stay_out",
+        "effective_by": "2027-07-01",
+    },
 }
 
 
@@ -172,7 +244,7 @@ def test_every_type_is_written_and_read_back(kind: EntryType) -> None:
     entry = read(line)
     assert (entry.kind, entry.seq, entry.actor, entry.refs, entry.line) == (kind, 7, ACTOR, (1, 3), line)
     assert json.loads(line)["body"] == BODIES[kind] == entry.body
-    assert entry.rt == ("2026-03-01" if kind.startswith("consent.") else "2026-03-01T12:30:15Z")
+    assert entry.rt == ("2026-03-01" if kind in PERSON_LEVEL else "2026-03-01T12:30:15Z")
 
 
 @pytest.mark.parametrize("kind", list(EntryType))
@@ -395,10 +467,21 @@ def test_disclosures_refusals_and_exports_decide_nothing() -> None:
     assert set(EntryType) - DECIDING == {
         EntryType.DISCLOSURE_RECORDED,
         EntryType.REFUSAL_RECORDED,
+        EntryType.REFUSAL_TOLD,
+        EntryType.SAMPLE_OPENED,
         EntryType.EXPORT_ISSUED,
+        EntryType.SUBJECT_STOPPED,
+        EntryType.RIGHT_REQUESTED,
+        EntryType.RIGHT_EXTENDED,
+        EntryType.RIGHT_ANSWERED,
+        EntryType.KEK_ROTATED,
+        EntryType.KEK_DESTROYED,
     }
-    assert {kind for kind in EntryType if kind.startswith("consent.")} == PERSON_LEVEL
-    assert len(PERSON_LEVEL) == 7
+    assert len(CONSENT_ACTS) == 7
+    assert {kind for kind in PERSON_LEVEL if not kind.startswith(("subject.", "right."))} == {
+        *CONSENT_ACTS,
+        EntryType.CONSENT_BATCH,
+    }
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,9 +12,21 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import IntegrityError
 
 from consent_ledger import standing
+from consent_ledger.consent_states import ConsentState
 from consent_ledger.database import reading, writing
 from consent_ledger.permit import Permit, Read
-from consent_ledger.standing import Row, barred, consenting, latest, rebuild, record
+from consent_ledger.standing import (
+    Said,
+    barred,
+    consenting,
+    forget,
+    invalidate,
+    latest,
+    own_acts,
+    rebuild,
+    record,
+    stand,
+)
 from consent_ledger.vocabulary import ConsentAct, PartyId, PersonRef, Position, Purpose
 from tests.insight.house import permit
 
@@ -21,6 +34,14 @@ THEA, MUSE = PartyId("thea"), PartyId("muse")
 ADA, BEN = PersonRef("a" * 32), PersonRef("b" * 32)
 OWN, STUDY = Purpose.OWN_INSIGHT, Purpose.RESEARCH
 ACT = ConsentAct
+
+
+Act = tuple[PartyId, PersonRef, Purpose, ConsentAct, Position]
+DAY = date(2026, 5, 1)
+
+
+def said(act: Act, *, until: date | None = None, notice: tuple[str, int] | None = None) -> Said:
+    return Said(*act, DAY, until, notice)
 
 
 def asks(purpose: Purpose = OWN, size: int = 100, controller: PartyId = THEA) -> Permit[Read]:
@@ -31,7 +52,7 @@ def keep(engine: Engine, *acts: tuple[PersonRef, Purpose, ConsentAct]) -> None:
     """Acts at THEA, at positions 0, 1, 2, ..."""
     with writing(engine) as connection:
         for position, (person, purpose, act) in enumerate(acts):
-            record(connection, THEA, person, purpose, act, Position(position))
+            record(connection, [said((THEA, person, purpose, act, Position(position)))])
 
 
 def out(engine: Engine, asked: Permit[Read]) -> frozenset[PersonRef]:
@@ -132,7 +153,7 @@ def test_the_deciding_act_is_named(engine: Engine) -> None:
 
 def test_an_act_is_kept_with_its_entry_or_not_at_all(engine: Engine) -> None:
     with pytest.raises(RuntimeError), writing(engine) as connection:  # noqa: PT012 - the transaction is what fails
-        record(connection, THEA, ADA, OWN, ACT.OBJECTED, Position(0))
+        record(connection, [said((THEA, ADA, OWN, ACT.OBJECTED, Position(0)))])
         raise RuntimeError
     assert out(engine, asks()) == frozenset()
 
@@ -140,11 +161,11 @@ def test_an_act_is_kept_with_its_entry_or_not_at_all(engine: Engine) -> None:
 def test_one_entry_cannot_say_two_things_about_one_purpose(engine: Engine) -> None:
     keep(engine, (ADA, OWN, ACT.OBJECTED))
     with pytest.raises(IntegrityError), writing(engine) as connection:
-        record(connection, THEA, ADA, OWN, ACT.GRANTED, Position(0))
+        record(connection, [said((THEA, ADA, OWN, ACT.GRANTED, Position(0)))])
 
 
 def test_a_rebuild_gives_what_was_recorded_and_nothing_else(engine: Engine) -> None:
-    rows: list[Row] = [
+    rows: list[Act] = [
         (
             THEA,
             PersonRef(f"{number:032x}"),
@@ -156,17 +177,68 @@ def test_a_rebuild_gives_what_was_recorded_and_nothing_else(engine: Engine) -> N
     ]
     keep(engine, (BEN, OWN, ACT.OBJECTED))
     with writing(engine) as connection:
-        assert rebuild(connection, iter(rows)) == 300
+        assert rebuild(connection, map(said, rows)) == 300
     assert out(engine, asks(size=1000)) == {row[1] for row in rows if row[3] is ACT.OBJECTED}
     assert agreed(engine, asks(size=1000)) == {row[1] for row in rows if row[3] is ACT.GRANTED}
 
 
 def test_a_rebuild_that_fails_leaves_what_was_there(engine: Engine) -> None:
     keep(engine, (ADA, OWN, ACT.OBJECTED))
-    twice: list[Row] = [(THEA, BEN, OWN, ACT.GRANTED, Position(1))] * 2
+    twice: list[Act] = [(THEA, BEN, OWN, ACT.GRANTED, Position(1))] * 2
     with pytest.raises(IntegrityError), writing(engine) as connection:
-        rebuild(connection, twice)
+        rebuild(connection, map(said, twice))
     assert out(engine, asks()) == {ADA}
+
+
+def test_consent_holds_until_its_day_and_not_on_it(engine: Engine) -> None:
+    with writing(engine) as connection:
+        record(connection, [said((THEA, ADA, OWN, ACT.GRANTED, Position(1)), until=date(2027, 7, 1))])
+    assert agreed(engine, permit(controller=THEA, at=datetime(2027, 6, 30, 23, 59, tzinfo=UTC))) == {ADA}
+    assert agreed(engine, permit(controller=THEA, at=datetime(2027, 7, 1, tzinfo=UTC))) == frozenset()
+    with reading(engine) as connection:
+        assert stand(asks(), connection, ADA).state is ConsentState.EXPIRED
+        before = permit(controller=THEA, at=datetime(2027, 6, 30, tzinfo=UTC))
+        assert stand(before, connection, ADA).state is ConsentState.GIVEN
+
+
+def test_what_was_given_under_a_wrong_notice_is_as_if_it_never_was(engine: Engine) -> None:
+    wrong, right = ("visitors", 1), ("visitors", 2)
+    with writing(engine) as connection:
+        record(
+            connection,
+            [
+                said((THEA, ADA, OWN, ACT.GRANTED, Position(1)), notice=wrong),
+                said((THEA, BEN, OWN, ACT.GRANTED, Position(2)), notice=wrong),
+                said((THEA, BEN, OWN, ACT.RENEWED, Position(3)), notice=right),
+                said((THEA, PersonRef("c" * 32), OWN, ACT.OBJECTED, Position(4)), notice=wrong),
+                said((MUSE, ADA, OWN, ACT.GRANTED, Position(5)), notice=wrong),
+            ],
+        )
+        invalidate(connection, THEA, "visitors", 1, Position(10), DAY)
+    assert agreed(engine, asks(size=10)) == {ADA, BEN}
+    assert agreed(engine, asks(size=11)) == {BEN}
+    assert out(engine, asks(size=11)) == {"c" * 32}
+    assert agreed(engine, asks(size=11, controller=MUSE)) == {ADA}
+    with reading(engine) as connection:
+        assert stand(asks(), connection, ADA).state is ConsentState.INVALIDATED
+
+
+def test_an_erased_person_leaves_no_row(engine: Engine) -> None:
+    keep(engine, (ADA, OWN, ACT.OBJECTED), (BEN, OWN, ACT.OBJECTED), (ADA, STUDY, ACT.GRANTED))
+    with writing(engine) as connection:
+        forget(connection, THEA, ADA)
+    assert out(engine, asks()) == {BEN}
+    with reading(engine) as connection:
+        assert own_acts(permit(controller=THEA, person=ADA), connection) == []
+
+
+def test_a_record_is_read_for_the_person_of_the_permit_and_no_other(engine: Engine) -> None:
+    keep(engine, (ADA, OWN, ACT.OBJECTED), (BEN, OWN, ACT.OBJECTED), (ADA, STUDY, ACT.GRANTED))
+    with reading(engine) as connection:
+        own = own_acts(permit(controller=THEA, person=ADA), connection)
+        assert [(row.purpose, row.act) for row in own] == [(OWN, ACT.OBJECTED), (STUDY, ACT.GRANTED)]
+        assert own_acts(permit(controller=THEA), connection) == []
+        assert own_acts(permit(controller=MUSE, person=ADA), connection) == []
 
 
 # against a naive reading of the acts, as of every size
@@ -180,7 +252,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     return engine
 
 
-def naive(acts: Sequence[Row], asked: Permit[Read]) -> dict[PersonRef, ConsentAct]:
+def naive(acts: Sequence[Act], asked: Permit[Read]) -> dict[PersonRef, ConsentAct]:
     """Person by person, act by act: the act that decides."""
     decided = {}
     for person in {row[1] for row in acts}:
@@ -213,21 +285,21 @@ ACTS = st.lists(
 )
 
 
-@given(said=ACTS)
+@given(told=ACTS)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_standing_equals_a_naive_reading_at_every_size(
-    plain: Engine, said: list[tuple[PartyId, PersonRef, Purpose, ConsentAct]]
+    plain: Engine, told: list[tuple[PartyId, PersonRef, Purpose, ConsentAct]]
 ) -> None:
-    acts: list[Row] = [(*each, Position(position)) for position, each in enumerate(said)]
+    acts: list[Act] = [(*each, Position(position)) for position, each in enumerate(told)]
     with plain.begin() as connection:
-        rebuild(connection, acts)
+        rebuild(connection, map(said, acts))
         for size in range(0, len(acts) + 1, 3):
             for purpose in (OWN, STUDY):
                 check(connection, acts, asks(purpose, size))
     plain.dispose()
 
 
-def check(connection: Connection, acts: list[Row], asked: Permit[Read]) -> None:
+def check(connection: Connection, acts: list[Act], asked: Permit[Read]) -> None:
     decided = naive(acts, asked)
     no = {ACT.OBJECTED, ACT.WITHDRAWN, ACT.REFUSED, ACT.RESTRICTED}
     assert barred(asked, connection) == {person for person, act in decided.items() if act in no}

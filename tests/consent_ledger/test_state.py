@@ -142,7 +142,10 @@ def test_standing_and_data_have_positions_of_their_own_per_house() -> None:
     for kind, body in (
         (EntryType.CONSENT_OBJECTED, consent()),
         (EntryType.IMPORT_ACCEPTED, brought),
-        (EntryType.SUBJECT_ERASED, {"controller": HOUSE, "request_sha256": SHA}),
+        (
+            EntryType.SUBJECT_ERASED,
+            {"controller": HOUSE, "request_sha256": SHA, "mode": "stay_out", "effective_by": "2027-07-01"},
+        ),
     ):
         at = world.say(kind, body).seq
         seen.append((world.state.standing_position(HOUSE) == at, world.state.data_position(HOUSE) == at))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
@@ -55,6 +55,7 @@ def permit(**changes: Any) -> Permit[Read]:
         "sold_from": None,
         "agreement": None,
         "minimum_group": 1,
+        "at": datetime(2027, 7, 1, tzinfo=UTC),
         "size": 100,
         "root": bytes(32),
         "basis": (),

@@ -75,10 +75,12 @@ def decide(connection: Connection) -> Decisions:
         (decided.withdrew, Purpose.RESEARCH, ConsentAct.WITHDRAWN, WITHDRAWN),
     )
     for persons, purpose, act, position in acts:
-        for who in sorted(persons):
-            standing.record(connection, HOUSE, who, purpose, act, position)
+        day = date(2026, 1, 1)
+        said = [standing.Said(HOUSE, who, purpose, act, position, day) for who in sorted(persons)]
+        standing.record(connection, said)
     for who in sorted(decided.objected):  # at another house it says nothing
-        standing.record(connection, OTHER, who, Purpose.RESEARCH, ConsentAct.OBJECTED, OBJECTED)
+        said = [standing.Said(OTHER, who, Purpose.RESEARCH, ConsentAct.OBJECTED, OBJECTED, day)]
+        standing.record(connection, said)
     return decided
 
 
@@ -218,7 +220,10 @@ def test_an_objection_leaves_tickets_and_euros_and_takes_one_booker(
     connection: Connection, naive: Counts
 ) -> None:
     indexes = Indexes()
-    standing.record(connection, HOUSE, person(1), Purpose.OWN_MARKETING, ConsentAct.OBJECTED, Position(60))
+    said = standing.Said(
+        HOUSE, person(1), Purpose.OWN_MARKETING, ConsentAct.OBJECTED, Position(60), date(2026, 1, 1)
+    )
+    standing.record(connection, [said])
     answers = []
     for size, standing_position in ((60, 1), (61, 60)):
         asked = permit(

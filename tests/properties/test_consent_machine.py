@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -767,7 +767,8 @@ def folded_at_once(entries: list[Entry]) -> State:
 
 def permit_at(size: int, house: str, purpose: str) -> Permit[Any]:
     """Only what standing looks at; the decision itself is compared beside it."""
-    return mint(Permit, _controller=PartyId(house), _purpose=Purpose(purpose), _size=size, _life=Life())
+    told = {"_controller": PartyId(house), "_purpose": Purpose(purpose), "_size": size}
+    return mint(Permit, _at=datetime(2026, 1, 1, tzinfo=UTC), _life=Life(), **told)
 
 
 REASONS = (
