@@ -28,6 +28,8 @@ from consent_ledger.records import instant
 from consent_ledger.state import IllegalEntry, State, UnknownEntry
 from consent_ledger.tree import Tree, leaf_hash
 from consent_ledger.verify import Refused, Unknown
+from consent_ledger.verify import words as verify_words
+from consent_ledger.verify import bodies as verify_bodies
 from consent_ledger.vocabulary import PLATFORM, ClientId, PartyId
 from tests.consent_ledger.ledgers import SHA, START, sqlite_place
 from tests.consent_ledger.test_entry import BODIES
@@ -486,9 +488,9 @@ def test_the_verifier_knows_the_words_of_the_vocabulary_and_no_other() -> None:
         word[:-1] for word in every
     }
     for name, words in WORDS.items():
-        assert {word for word in near if verify._rule(name)(word)} == {word.value for word in words}, name
-    assert verify._BODIES.keys() == {kind.value for kind in EntryType}
-    assert verify._TEXTS["granularity"].split("|") == [*vocabulary.GRANULARITY_ORDER]
+        assert {word for word in near if verify_words.rule(name)(word)} == {word.value for word in words}, name
+    assert verify_bodies.BODIES.keys() == {kind.value for kind in EntryType}
+    assert verify_words.TEXTS["granularity"].split("|") == [*vocabulary.GRANULARITY_ORDER]
 
 
 def test_the_verifier_knows_the_patterns_of_the_bodies() -> None:
@@ -503,7 +505,7 @@ def test_the_verifier_knows_the_patterns_of_the_bodies() -> None:
         "month": bodies._MONTH,
         "decimal": bodies._DECIMAL,
     }
-    assert {name: verify._TEXTS[name] for name in ours} == {name: one.pattern for name, one in ours.items()}
+    assert {name: verify_words.TEXTS[name] for name in ours} == {name: one.pattern for name, one in ours.items()}
 
 
 @pytest.mark.parametrize("kind", list(EntryType))
@@ -513,7 +515,7 @@ def test_no_field_of_any_body_takes_free_text_here_either(kind: EntryType) -> No
         if "agreements" in BODIES[kind]
         else BODIES[kind]
     )
-    verify._check_body(kind, whole, 1)
+    verify_bodies.check_body(kind, whole, 1)
     wrongs: list[Any] = ["Jan de Vries, jan@example.nl", "", 1.5, {}, [[]], -1, 2**53, ["b", "a"]]
     for path in places(whole):
         for wrong in wrongs:
@@ -523,7 +525,7 @@ def test_no_field_of_any_body_takes_free_text_here_either(kind: EntryType) -> No
                 inner = inner[step]
             inner[path[-1]] = wrong
             with pytest.raises(Refused) as refused:
-                verify._check_body(kind, body, 1)
+                verify_bodies.check_body(kind, body, 1)
             assert "Jan" not in str(refused.value)
 
 

@@ -1,0 +1,103 @@
+"""What an entry can say at its place: nothing is accepted that was not proposed, nobody speaks for another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from consent_ledger.verify.agreements import agreements
+from consent_ledger.verify.bodies import ACTS, BODIES
+from consent_ledger.verify.consents import consents, rulebook
+from consent_ledger.verify.decisions import decisions, releases, samples
+from consent_ledger.verify.line import Entry
+from consent_ledger.verify.members import keys, members
+from consent_ledger.verify.persons import epochs, erasures, rights
+from consent_ledger.verify.refused import Refused
+from consent_ledger.verify.standing import PLATFORM, Rules, Standing
+
+_MEMBER = {
+    **dict.fromkeys(("basis.recorded", "notice.published", "notice.invalidated"), "controller"),
+    **dict.fromkeys(("party.closed", "scope.granted", "key.registered"), "party"),
+    "import.accepted": "institution",
+}
+"""The field that names a member."""
+_ONCE_MEMBER = dict.fromkeys(("subject.erased", "right.requested"), "controller")
+"""The field that names a member, or one that has left: what it holds of somebody, it still answers for."""
+_SPEAKER = {
+    **dict.fromkeys(("agreement.accepted", "agreement.accepted/2", "agreement.refused"), "party"),
+    **dict.fromkeys(("agreement.ended", "key.registered", "key.retired"), "party"),
+    **dict.fromkeys(("disclosure.recorded", "refusal.recorded", "refusal.recorded/2"), "recipient"),
+    **dict.fromkeys(("right.requested", "right.extended", "right.answered"), "controller"),
+    **dict.fromkeys(("subject.erased", "notice.invalidated"), "controller"),
+    "sample.opened": "recipient",
+    "agreement.proposed": "proposer",
+}
+"""The field that names who says it: that organisation or the platform must have said it."""
+_PLATFORM_ALONE = frozenset({"vault.kek_rotated", "vault.kek_destroyed"})
+_STEPS: dict[str, Callable[[Standing, Entry], Rules]] = {
+    **dict.fromkeys(("ledger", "party", "scope"), members),
+    "key": keys,
+    **dict.fromkeys(("purpose", "basis", "notice"), rulebook),
+    "consent": consents,
+    "subject": erasures,
+    "right": rights,
+    "vault": epochs,
+    "agreement": agreements,
+    **dict.fromkeys(("release", "export"), releases),
+    **dict.fromkeys(("disclosure", "refusal"), decisions),
+    "sample": samples,
+}
+"""By the first word of a type."""
+_BY_TYPE = {kind: _STEPS.get(kind.partition(".")[0]) for kind in BODIES}
+_PLAIN = frozenset(f"consent.{act}" for act in ACTS)
+
+
+class Fold:
+    """Takes entries in order; `standing` is what stands after them."""
+
+    def __init__(self, origin: str) -> None:
+        self.standing = Standing(origin)
+        self.recorded = ""
+        self.unknown = ""
+        """The first entry of an unknown type, in words: behind it nothing is followed."""
+        self._last_time = ""
+        self._keys: dict[tuple[str, str], set[str]] = {}  # by actor: all that it used
+
+    def take(self, entry: Entry) -> None:
+        """Take the next entry. Raises `Refused`."""
+        rt = entry.rt
+        if rt != self.recorded:
+            if rt[:10] < self.recorded[:10] or (len(rt) > 10 and rt < self._last_time):
+                raise Refused(f"Entry {entry.seq} was recorded before the one that precedes it.")
+            self.recorded, self._last_time = rt, rt if len(rt) > 10 else self._last_time
+        used = self._keys.setdefault((entry.party, entry.client), set())
+        before = len(used)
+        used.add(entry.idem)
+        if len(used) == before:
+            raise Refused(f"Entry {entry.seq} has a key that the same application had used before.")
+        if (entry.kind == "ledger.created") != (entry.seq == 0):
+            raise Refused("A ledger is created by its first entry, and only there.")
+        if entry.kind not in BODIES:
+            self.unknown = self.unknown or f"entry {entry.seq} is of {entry.kind}"
+        if not self.unknown:
+            for holds, otherwise in self._rules(entry):
+                if not holds:
+                    raise Refused(f"Entry {entry.seq} cannot be: {otherwise}.")
+
+    def _rules(self, entry: Entry) -> Rules:
+        kind, actor, body, standing = entry.kind, entry.party, entry.body, self.standing
+        yield actor == PLATFORM or standing.is_member(actor), "who acts is no member of the platform"
+        if kind not in _PLAIN:
+            if kind in _MEMBER:
+                is_member = standing.is_member(body[_MEMBER[kind]])
+                yield is_member, "it is about no member of the platform"
+            if kind in _ONCE_MEMBER:
+                was_member = standing.was_member(body[_ONCE_MEMBER[kind]])
+                yield was_member, "it is about no member of the platform"
+            if kind in _SPEAKER:
+                speaks = actor in {body[_SPEAKER[kind]], PLATFORM}
+                yield speaks, "it was said in the name of another"
+            if kind in _PLATFORM_ALONE:
+                yield actor == PLATFORM, "only the platform says so"
+        steps = _BY_TYPE[kind]
+        if steps is not None:
+            yield from steps(standing, entry)
