@@ -179,7 +179,7 @@ class Committer:
         try:
             head = self._commit(batch)
         except LedgerRefused as refused:
-            self._stop(refused)
+            self.stop(refused)
             self._fail(batch, refused)
         except LedgerError as error:
             self._fail(batch, error)
@@ -217,7 +217,8 @@ class Committer:
             own = next((wish.error for wish in one.wishes if wish.error is not None), error)
             one.done.set_exception(own)
 
-    def _stop(self, refused: LedgerRefused) -> None:
+    def stop(self, refused: LedgerRefused) -> None:
+        """Write nothing any more: whoever waits or comes is refused with this. What is under way may finish."""
         with self._changed:
             self._refused = refused
             waiting, self._waiting = list(self._waiting), deque()

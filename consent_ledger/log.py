@@ -234,6 +234,19 @@ class Ledger:
         self._keeper.keep(head.checkpoint)
         return head.checkpoint
 
+    def checkpoint_of(self, connection: Connection, size: int) -> str:
+        """The signed checkpoint of the first `size` entries. Raises `NotRecorded`."""
+        return self._signer.sign(size, self.root(connection, size))
+
+    def root(self, connection: Connection, size: int) -> bytes:
+        """The root over the first `size` entries of what this transaction sees. Raises `NotRecorded`."""
+        head = read_head(connection)
+        self._follower.view(connection, head.size, head.root)
+        root = self._follower.root(size) if 0 <= size <= head.size else None
+        if root is None:
+            raise NotRecorded
+        return root
+
     def proof(self, connection: Connection, seq: int) -> str:
         """The C2SP tlog-proof of entry `seq` in what this transaction sees. Raises `NotRecorded`."""
         checkpoint = self.checkpoint(connection)
@@ -276,6 +289,10 @@ class Ledger:
         if stop > head.size >> height:
             raise NotRecorded
         return self._follower.nodes(height, start, stop)
+
+    def stop(self, refused: LedgerRefused) -> None:
+        """Write nothing any more in this process: every append raises `refused`. Reading goes on."""
+        self._committer.stop(refused)
 
     def close(self) -> None:
         """Finish what waits and take nothing more. Engine and second store stay open; they are the caller's."""
