@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, select
@@ -111,6 +112,7 @@ def assembled(
             indexes=Indexes(),
             clock=clock,
             today=_today(settings, engine, ledger, clock),
+            rp_id=_rp_id(settings.base_url),
         )
         oauth = OAuth(
             engine=engine,
@@ -131,6 +133,21 @@ def _signer(settings: Settings, keyring: Keyring) -> Signer:
             "CULTUURINZICHT_ORIGIN is no name of a ledger.",
             "Write a host and a path in plain characters without a scheme, such as example.nl/ledger.",
         ) from None
+
+
+def _rp_id(base_url: str) -> str:
+    """The host to which passkeys are bound (WebAuthn level 3, 5.1.3); of this machine its name."""
+    try:
+        host = urlsplit(base_url).hostname
+    except ValueError:
+        host = None
+    if host is None:
+        raise SettingsRefused(
+            "CULTUURINZICHT_BASE_URL is no address.",
+            "Write a scheme and a host, such as https://pool.example.nl.",
+        )
+    # a browser gives no passkey to an address of numbers, and takes `localhost` as a secure page
+    return "localhost" if host.startswith("127.") or host == "::1" else host
 
 
 def _store(settings: Settings) -> CheckpointStore:

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from hashlib import sha256
 
 from consent_ledger.entry import Actor, Draft, Entry, EntryType, Json, canonical
+from consent_ledger.passkeys import Assertion
 from consent_ledger.records import instant, items, number, texts
 from consent_ledger.vocabulary import (
     AgreementId,
@@ -269,6 +270,26 @@ def accept(agreement: Agreement, party: PartyId, *, actor: Actor, idem: str, ass
         "terms_sha256": agreement.terms_sha256,
     }
     return Draft(EntryType.AGREEMENT_ACCEPTED, actor, idem, body, refs=(agreement.seqs[0],))
+
+
+def accept_signed(
+    agreement: Agreement,
+    party: PartyId,
+    *,
+    preview_sha256: str,
+    assertion: Assertion,
+    actor: Actor,
+    idem: str,
+) -> Draft:
+    """The draft by which one party accepts these terms by its own signature, over the preview that it saw."""
+    body = {
+        "agreement": agreement.id,
+        "party": party,
+        "terms_sha256": agreement.terms_sha256,
+        "preview_sha256": preview_sha256,
+        "assertion": assertion.body(),
+    }
+    return Draft(EntryType.AGREEMENT_SIGNED, actor, idem, body, refs=(agreement.seqs[0],))
 
 
 def end(agreement: Agreement, party: PartyId, *, actor: Actor, idem: str) -> Draft:

@@ -169,6 +169,12 @@ def agreeing_question(party: PartyId) -> Question[Write]:
     return Question(Write, Subject.AGREEMENTS, party, Purpose.ACCOUNTABILITY, needs)
 
 
+def signing_question(party: PartyId) -> Question[Write]:
+    """May I sign for this organisation, and say with which keys it signs?"""
+    needs = frozenset({Scope.AGREEMENTS_SIGN})
+    return Question(Write, Subject.AGREEMENTS, party, Purpose.ACCOUNTABILITY, needs)
+
+
 def ledger_question(*, export: bool) -> Question[Read]:
     """May I read the ledger's entries (`export`) or its position and proofs?"""
     needs = frozenset({Scope.LEDGER_EXPORT if export else Scope.LEDGER_READ})

@@ -112,3 +112,21 @@ revoked_token = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
     Column("revoked_at", BigInteger, nullable=False),
 )
+
+passkey = Table(
+    "passkey",
+    metadata,
+    Column("key", String(20), primary_key=True, comment="as the ledger names it"),
+    Column("party", String(40), ForeignKey("party.id"), nullable=False, index=True),
+    Column("credential_id", Text, nullable=False, comment="base64url; names a device"),
+    Column("algorithm", String(8), nullable=False),
+    Column("public_key", Text, nullable=False, comment="SubjectPublicKeyInfo, hexadecimal"),
+    Column("rp_id", Text, nullable=False),
+    Column("label", Text, nullable=False, comment="whose it is, in the house's own words"),
+    Column("position", BigInteger, nullable=False, comment="the entry that registered it"),
+    Column("retired_position", BigInteger, comment="the entry that retired it"),
+)
+"""
+What a house knows its keys by. A label names a member of staff and a credential a device, so both stay
+out of the ledger, and the row can be deleted: the key and what it signed stand without it.
+"""

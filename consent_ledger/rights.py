@@ -40,14 +40,18 @@ _APP_RIGHTS: dict[str, frozenset[str]] = {
     "alembic_version": _READ,
     # append-only, by law of the house
     "ledger_entry": _ADD,
+    "ledger_cosignature": _ADD,
     "ticket_event": _ADD,
     "disclosure_secret": _ADD,
+    "agreement_preview": _ADD,
     "release": _ADD,
     "release_block": _ADD,
     "release_cell": _ADD,
     # projections that are rebuilt or erased, and lists whose rows expire
     "standing": _REMOVE,
     "revoked_token": _REMOVE,
+    # names a member of staff: deleted when the house says so
+    "passkey": _REMOVE,
 }
 
 

@@ -52,30 +52,38 @@ class BeyondPermit(Exception):
 
 
 def measure(
-    permit: Permit[Read], index: AudienceIndex, criteria: Criteria, selection: frozenset[str], *, today: date
+    permit: Permit[Read],
+    index: AudienceIndex,
+    criteria: Criteria,
+    selection: frozenset[str],
+    *,
+    today: date,
+    at_least: int = 0,
 ) -> RawAudience:
     """
     The selected figures about the part of the audience that the criteria mean.
 
     `today` is the day of asking: visits after it have not taken place, and segments are of that day.
+    `at_least` holds them to a larger minimum group than the permit's.
     Raises `WrongIndex`, `BeyondPermit` and `UnknownFigure`.
     """
     index.open_to(permit)
-    if not selection <= _FIGURES.keys():
+    if not selection <= FIGURES.keys():
         raise UnknownFigure
     if not criteria.groups <= permit.groups:
         raise BeyondPermit
     permitted = frozenset(name for name in selection if DEFINITIONS[name].group in permit.groups)
-    audience = Selection(permit, index, criteria, today)
+    audience = Selection(permit, index, criteria, today, at_least)
     return RawAudience(
         permit=permit,
-        figures=MappingProxyType({name: _FIGURES[name](audience) for name in sorted(permitted)}),
+        figures=MappingProxyType({name: FIGURES[name](audience) for name in sorted(permitted)}),
         not_permitted=selection - permitted,
         bookers=audience.bookers,
         left_out=audience.left_out,
         barrier=audience.barrier,
         coverage=audience.coverage(),
         as_of=today,
+        at_least=at_least,
     )
 
 
@@ -197,7 +205,7 @@ def _counted_visits(audience: Selection) -> RawFigure:
     return RawCount(sum(parts.values()), None, parts=parts)
 
 
-_FIGURES: Final[dict[str, Callable[[Selection], RawFigure]]] = {
+FIGURES: Final[dict[str, Callable[[Selection], RawFigure]]] = {
     "average_ticket_price": _average,
     "bookers": _bookers,
     "contexts": _contexts,

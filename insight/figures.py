@@ -146,6 +146,7 @@ class RawAudience:
     barrier: Reason | None  # why these criteria may not be asked at all; None for own data
     coverage: RawCoverage
     as_of: date
+    at_least: int = 0  # the minimum group to which a preview holds a house's own figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +232,13 @@ def is_own(permit: Permit[Read]) -> bool:
     return permit.agreement is None and permit.recipient == permit.controller
 
 
-def minimum_of(permit: Permit[Read]) -> int:
-    """How many persons must stand behind whatever leaves under this permit; 0 for own data."""
-    return 0 if is_own(permit) else max(permit.minimum_group, 1)
+def minimum_of(permit: Permit[Read], at_least: int = 0) -> int:
+    """
+    How many persons must stand behind whatever leaves under this permit; 0 for own data.
+
+    `at_least` raises it and never lowers it: a preview shows own data as another would get them.
+    """
+    return max(0 if is_own(permit) else max(permit.minimum_group, 1), at_least)
 
 
 def hidden_cells(
@@ -266,8 +271,8 @@ class _Release:
     """The release of one figure."""
 
     def __init__(self, permit: Permit[Read], raw: RawAudience, definition: Definition) -> None:
-        self.minimum = minimum_of(permit)
-        self.protection = Protection.EXACT_OWN if is_own(permit) else Protection.MINIMUM_GROUP
+        self.minimum = minimum_of(permit, raw.at_least)
+        self.protection = Protection.MINIMUM_GROUP if self.minimum else Protection.EXACT_OWN
         self.raw = raw
         self.definition = definition
 

@@ -150,6 +150,7 @@ class Selection:
     index: AudienceIndex
     criteria: Criteria
     today: date
+    at_least: int = 0
 
     @cached_property
     def tickets(self) -> SelectedLines:
@@ -201,7 +202,7 @@ class Selection:
 
     @cached_property
     def minimum(self) -> int:
-        return minimum_of(self.permit)
+        return minimum_of(self.permit, self.at_least)
 
     def crowd(self, rows: Rows) -> int:
         """How many persons stand behind these of the tickets; not counted where nobody is hidden."""
@@ -220,7 +221,7 @@ class Selection:
         """
         if self.hides_nobody:
             return 0
-        whole = Selection(self.permit, self.index, EVERYBODY, self.today)
+        whole = Selection(self.permit, self.index, EVERYBODY, self.today, self.at_least)
         return min(self.tickets.left_out, whole.bookers - self.bookers or self.tickets.left_out)
 
     @cached_property

@@ -181,3 +181,15 @@ disclosure_secret = Table(
     Column("nonce", LargeBinary, nullable=False),
 )
 """The random key of a disclosure's commitment to its subject set, kept so that samples can be opened."""
+
+agreement_preview = Table(
+    "agreement_preview",
+    metadata,
+    Column("party", Text, nullable=False),  # to whom it was shown
+    Column("sha256", Text, nullable=False),  # of the body: what an acceptance signs
+    Column("agreement", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),  # the size of the ledger when it was first shown
+    Column("body", Text, nullable=False),  # canonical JSON
+    PrimaryKeyConstraint("party", "sha256"),
+)
+"""What a party was shown of an agreement before it accepted: its own side. Append-only."""

@@ -22,6 +22,7 @@ class House:
 
     `engine` is the application's login; `releases` is a login that can read released figures and the
     public register, nothing else. `today` is the day that figures call today: fixed in a sandbox.
+    `rp_id` is the host to which the passkeys of houses are bound: that of the platform's own address.
     """
 
     engine: Engine
@@ -32,3 +33,4 @@ class House:
     indexes: Indexes
     clock: Clock
     today: Callable[[], date]
+    rp_id: str

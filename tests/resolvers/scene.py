@@ -398,5 +398,6 @@ def open_scene(database: Database, folder: Path, *, sandbox: bool = True) -> Sce
         indexes=Indexes(),
         clock=clock,
         today=lambda: TODAY,
+        rp_id="localhost",
     )
     return Scene(database, folder, clock, house, store, signer, [engine, vault_engine, releases])

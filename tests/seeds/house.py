@@ -71,5 +71,6 @@ def empty_ground(folder: Path) -> Ground:
         indexes=Indexes(),
         clock=clock,
         today=lambda: seasons.TODAY,
+        rp_id="localhost",
     )
     return Ground(house, clock, store, vault_engine)
