@@ -51,6 +51,18 @@ def canonical(value: Json) -> bytes:
         raise EntryRefused("NOT_CANONICAL", "a text holds half of a surrogate pair") from None
 
 
+def encoded(value: Json) -> str | None:
+    """
+    The text that is the one way to write `value` if it lies in the subset, which is not looked at here.
+
+    None when it cannot be written at all. For values that something else holds to the subset.
+    """
+    try:
+        return _ENCODER.encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
 def parse(line: bytes) -> Json:
     """
     The value written as `line`, which must be its canonical bytes to the last one.

@@ -1,6 +1,8 @@
 """
 The group committer: one thread that turns what waits into entries, one transaction at a time.
 
+Before its first transaction it takes the lease: on SQLite one process writes a ledger at a time.
+
 One transaction, in this order:
 
  1. take the write lock and read the head;
@@ -21,21 +23,21 @@ import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from consent_ledger.checkpoint import Signer
 from consent_ledger.clock import Clock
 from consent_ledger.database import DatabaseRefused, writing
-from consent_ledger.entry import Actor, Draft, Entry, intent, sealed
-from consent_ledger.follower import Follower, Head, LedgerError, LedgerRefused, read_head
+from consent_ledger.entry import Draft, Entry, Prepared, Stamp, prepared
+from consent_ledger.fold import Fold
+from consent_ledger.follower import Follower, LedgerError, LedgerRefused, read_head
 from consent_ledger.keeper import Keeper
-from consent_ledger.ledger_tables import ledger_entry, ledger_head
+from consent_ledger.lease import Lease
+from consent_ledger.ledger_rows import Head, Key, Row, insert_rows, move_head, recorded
 from consent_ledger.state import State
 from consent_ledger.tree import leaf_hash
 from consent_ledger.vocabulary import Position
@@ -48,7 +50,6 @@ It must neither commit nor roll back. What it raises refuses its own draft and r
 """
 
 MAX_BATCH = 1_000
-_LOOK_UP = 500
 
 
 class IdempotencyConflict(LedgerError):
@@ -62,31 +63,30 @@ class LedgerUnavailable(LedgerError):
     """The database or the process gave up on the way: ask again with the same key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One draft's place in the ledger, as told after the commit."""
-
-    position: Position
-    line: bytes
-    head: Head
-    inclusion: tuple[bytes, ...]
-    repeated: bool
-
-
 @dataclass(slots=True, eq=False)
 class Wish:
     """A draft on its way."""
 
-    draft: Draft
+    draft: Prepared
     rider: Rider | None
     sha256: bytes
+    key: Key
     entry: Entry | None = None
     found: tuple[Position, bytes] | None = None  # recorded before: position and line
     error: Exception | None = None
 
-    @property
-    def key(self) -> tuple[str, str, str]:
-        return self.draft.actor.party, self.draft.actor.client, self.draft.idem
+    def place(self) -> tuple[Position, bytes]:
+        """Position and line, once it is recorded."""
+        if self.entry is not None:
+            return self.entry.seq, self.entry.line
+        assert self.found is not None
+        return self.found
+
+
+def _held() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
 
 
 @dataclass(slots=True, eq=False)
@@ -95,17 +95,34 @@ class Order:
 
     wishes: list[Wish]
     is_whole: bool
-    done: Future[list[Recorded]] = field(default_factory=Future)
+    head: Head | None = None
+    error: BaseException | None = None
+    told: threading.Lock = field(default_factory=_held)  # held until there is an answer
+
+    def tell(self, head: Head | None, error: BaseException | None) -> None:
+        """Wake the caller, with what its own drafts were refused for before what became of all."""
+        own = next((wish.error for wish in self.wishes if wish.error is not None), None)
+        self.head, self.error = head, own or error
+        self.told.release()
 
 
 def order(drafts: Sequence[tuple[Draft, Rider | None]], *, is_whole: bool) -> Order:
     """
-    An order for these drafts.
+    An order for these drafts. All that does not need the ledger is done here, in the caller's thread.
 
     Raises `EntryRefused` for what can be seen to be no entry before it has a position.
     """
-    wishes = [Wish(draft, rider, hashlib.sha256(intent(draft)).digest()) for draft, rider in drafts]
-    return Order(wishes, is_whole)
+    return Order([_wish(draft, rider) for draft, rider in drafts], is_whole)
+
+
+def _wish(draft: Draft, rider: Rider | None) -> Wish:
+    ready = prepared(draft)
+    return Wish(
+        ready,
+        rider,
+        hashlib.sha256(ready.intent).digest(),
+        (ready.actor.party, ready.actor.client, ready.idem),
+    )
 
 
 class Committer:
@@ -119,14 +136,15 @@ class Committer:
         self._keeper = keeper
         self._signer = signer
         self._clock = clock
+        self._lease = Lease(engine)
         self._waiting: deque[Order] = deque()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._refused: LedgerRefused | None = None
 
-    def submit(self, wanted: Order) -> list[Recorded]:
-        """Wait until `wanted` is durable, and return where it stands. Raises what refused it."""
+    def submit(self, wanted: Order) -> Head:
+        """Wait until `wanted` is durable, and return the head it stands in. Raises what refused it."""
         with self._changed:
             if self._refused is not None:
                 raise self._refused
@@ -139,7 +157,11 @@ class Committer:
                 raise LedgerUnavailable("LEDGER_IN_RIDER", "A rider cannot append to the ledger it rides on.")
             self._waiting.append(wanted)
             self._changed.notify()
-        return wanted.done.result()
+        wanted.told.acquire()
+        if wanted.error is not None:
+            raise wanted.error
+        assert wanted.head is not None
+        return wanted.head
 
     def close(self) -> None:
         """Finish what waits, take nothing more, and end the thread."""
@@ -148,6 +170,7 @@ class Committer:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join()
+        self._lease.give_back()
 
     def _run(self) -> None:
         while True:
@@ -165,7 +188,7 @@ class Committer:
 
         A key that waits twice is taken in the next transaction again, where it is found recorded.
         """
-        keys: set[tuple[str, str, str]] = set()
+        keys: set[Key] = set()
         while self._waiting and len(keys) < MAX_BATCH:
             first = self._waiting[0]
             if keys and (first.is_whole or first.wishes[0].key in keys):
@@ -194,28 +217,11 @@ class Committer:
             self._fail(batch, error)
         else:
             for one in batch:
-                self._tell(one, head)
-
-    def _tell(self, one: Order, head: Head) -> None:
-        for wish in one.wishes:
-            if wish.error is not None:
-                one.done.set_exception(wish.error)
-                return
-        one.done.set_result([self._recorded(wish, head) for wish in one.wishes])
-
-    def _recorded(self, wish: Wish, head: Head) -> Recorded:
-        if wish.entry is not None:
-            position, line = wish.entry.seq, wish.entry.line
-        else:
-            assert wish.found is not None
-            position, line = wish.found
-        proof = self._follower.inclusion(position, head.size)
-        return Recorded(position, line, head, proof, repeated=wish.entry is None)
+                one.tell(head, None)
 
     def _fail(self, batch: list[Order], error: BaseException) -> None:
         for one in batch:
-            own = next((wish.error for wish in one.wishes if wish.error is not None), error)
-            one.done.set_exception(own)
+            one.tell(None, error)
 
     def stop(self, refused: LedgerRefused) -> None:
         """Write nothing any more: whoever waits or comes is refused with this. What is under way may finish."""
@@ -226,44 +232,41 @@ class Committer:
 
     def _commit(self, batch: list[Order]) -> Head:
         wishes = [wish for one in batch for wish in one.wishes]
-        is_whole = batch[0].is_whole
+        self._lease.take()
         with writing(self._engine) as connection:
             head = read_head(connection, lock=True)
             view = self._follower.newest(connection, head)
             now = max(self._clock(), view.recorded)
             fresh = _not_recorded(connection, wishes)
-            if is_whole:
+            if batch[0].is_whole:
                 if any(wish.error is not None for wish in wishes):
                     raise IdempotencyConflict
-                entries, state = _all(connection, fresh, view.state, now)
+                state = _all(connection, fresh, view.state, Stamp.of(now))
             else:
-                entries, state = _each(connection, fresh, view.state, now)
-            if entries:
-                head = self._write(connection, head, fresh, now)
-        if entries:
-            self._follower.take(entries, state, head.root, head.recorded)
-        self._keeper.keep(head.checkpoint)
-        return head
-
-    def _write(self, connection: Connection, head: Head, wishes: list[Wish], now: datetime) -> Head:
-        rows = [(wish.entry, wish.sha256) for wish in wishes if wish.entry is not None]
-        new = next_head(self._signer, self._follower, head.size, [entry for entry, _ in rows], now)
-        insert_entries(connection, rows)
-        moved = connection.execute(
-            update(ledger_head)
-            .where(ledger_head.c.one == 1, ledger_head.c.size == head.size)
-            .values(**head_row(new))
-        )
-        if moved.rowcount != 1:
-            raise LedgerRefused("LEDGER_DAMAGED", "The head of the ledger moved while it was held.")
+                state = _each(connection, fresh, view.state, Stamp.of(now))
+            rows = [
+                Row(wish.entry, wish.sha256, leaf_hash(wish.entry.line))
+                for wish in fresh
+                if wish.entry is not None
+            ]
+            if rows:
+                new = next_head(self._signer, self._follower, head.size, rows, now)
+                insert_rows(connection, rows)
+                if not move_head(connection, head.size, new):
+                    raise LedgerRefused("LEDGER_DAMAGED", "The head of the ledger moved while it was held.")
+        if not rows:
+            self._keeper.keep(head.checkpoint)
+            return head
+        self._follower.take([row.leaf for row in rows], state, new)
+        self._keeper.keep_own(new)
         return new
 
 
-def next_head(signer: Signer, follower: Follower, size: int, entries: Sequence[Entry], now: datetime) -> Head:
+def next_head(signer: Signer, follower: Follower, size: int, rows: Sequence[Row], now: datetime) -> Head:
     """The head after these entries. Its checkpoint is nobody's until it is committed and kept."""
     frontier = follower.frontier(size)
-    for entry in entries:
-        frontier.push(leaf_hash(entry.line))
+    for row in rows:
+        frontier.push(row.leaf)
     root = frontier.root()
     return Head(
         frontier.size,
@@ -274,82 +277,35 @@ def next_head(signer: Signer, follower: Follower, size: int, entries: Sequence[E
     )
 
 
-def head_row(head: Head) -> dict[str, object]:
-    """The head as it stands in its row."""
-    return {
-        "size": head.size,
-        "root": head.root,
-        "frontier": head.frontier,
-        "recorded": head.recorded.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "checkpoint": head.checkpoint,
-    }
-
-
-def insert_entries(connection: Connection, entries: Sequence[tuple[Entry, bytes]]) -> None:
-    """Add the rows of these entries, each with the SHA-256 of its `intent`."""
-    rows = iter(entries)
-    while chunk := list(islice(rows, 10_000)):
-        connection.execute(insert(ledger_entry), [_row(entry, sha256) for entry, sha256 in chunk])
-
-
-def _row(entry: Entry, sha256: bytes) -> dict[str, object]:
-    return {
-        "seq": entry.seq,
-        "type": entry.type,
-        "actor_party": entry.actor.party,
-        "actor_client": entry.actor.client,
-        "idem": entry.idem,
-        "body_sha256": sha256,
-        "leaf_hash": leaf_hash(entry.line),
-        "line": entry.line,
-    }
-
-
 def _not_recorded(connection: Connection, wishes: Sequence[Wish]) -> list[Wish]:
     """
     The wishes that are not in the ledger yet. The others get what was found, or `IdempotencyConflict`.
 
     A key that stands twice in one whole order is written once.
     """
-    by_actor: dict[Actor, list[str]] = {}
-    for wish in wishes:
-        by_actor.setdefault(wish.draft.actor, []).append(wish.draft.idem)
-    known: dict[tuple[str, str, str], tuple[bytes, Position, bytes]] = {}
-    for actor, keys in by_actor.items():
-        for start in range(0, len(keys), _LOOK_UP):
-            rows = connection.execute(
-                select(
-                    ledger_entry.c.idem, ledger_entry.c.body_sha256, ledger_entry.c.seq, ledger_entry.c.line
-                ).where(
-                    ledger_entry.c.actor_party == actor.party,
-                    ledger_entry.c.actor_client == actor.client,
-                    ledger_entry.c.idem.in_(keys[start : start + _LOOK_UP]),
-                )
-            )
-            for idem, sha256, seq, line in rows:
-                known[actor.party, actor.client, idem] = (bytes(sha256), Position(seq), bytes(line))
+    known = recorded(connection, [wish.key for wish in wishes])
+    if not known:
+        return list(wishes)
     fresh = []
     for wish in wishes:
-        recorded = known.get(wish.key)
-        if recorded is None:
+        found = known.get(wish.key)
+        if found is None:
             fresh.append(wish)
-        elif recorded[0] == wish.sha256:
-            wish.found = recorded[1:]
+        elif found[0] == wish.sha256:
+            wish.found = found[1:]
         else:
             wish.error = IdempotencyConflict()
     return fresh
 
 
-def _all(
-    connection: Connection, wishes: Sequence[Wish], state: State, now: datetime
-) -> tuple[list[Entry], State]:
+def _all(connection: Connection, wishes: Sequence[Wish], state: State, stamp: Stamp) -> State:
     """Every wish or none: the first refusal is raised, and takes the transaction with it."""
-    first: dict[tuple[str, str, str], Wish] = {}
+    first: dict[Key, Wish] = {}
     entries: list[Entry] = []
     for wish in wishes:
         earlier = first.setdefault(wish.key, wish)
         if earlier is wish:
-            wish.entry = sealed(wish.draft, Position(state.size + len(entries)), now)
+            wish.entry = wish.draft.at(Position(state.size + len(entries)), stamp)
             entries.append(wish.entry)
         elif earlier.sha256 == wish.sha256 and earlier.entry is not None:
             wish.found = (earlier.entry.seq, earlier.entry.line)
@@ -363,25 +319,24 @@ def _all(
             except Exception as raised:
                 wish.error = raised  # also when it is the database's: the caller sees what its rider raised
                 raise
-    return entries, after
+    return after
 
 
-def _each(
-    connection: Connection, wishes: Sequence[Wish], state: State, now: datetime
-) -> tuple[list[Entry], State]:
+def _each(connection: Connection, wishes: Sequence[Wish], state: State, stamp: Stamp) -> State:
     """Every wish for itself: one that is refused leaves its position to the next."""
-    entries: list[Entry] = []
+    fold = Fold(state)
     for wish in wishes:
+        before = fold.state() if wish.rider is not None else None
         try:
-            entry = sealed(wish.draft, Position(state.size), now)
-            after = state.apply([entry])
+            entry = wish.draft.at(Position(fold.size), stamp)
+            fold.take(entry)
             if wish.rider is not None:
                 with connection.begin_nested():
                     wish.rider(connection, entry.seq)
         except Exception as raised:  # noqa: BLE001 - no entry, an illegal one, or whatever its rider raises
             wish.error = raised
+            if before is not None:  # the fold itself refuses without a trace; a rider comes after it
+                fold = Fold(before)
         else:
             wish.entry = entry
-            entries.append(entry)
-            state = after
-    return entries, state
+    return fold.state()

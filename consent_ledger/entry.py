@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -27,7 +27,7 @@ from consent_ledger.bodies import (
     RowBucket,
     check_body,
 )
-from consent_ledger.canonical import MAX_INTEGER, EntryRefused, Json, canonical, parse
+from consent_ledger.canonical import MAX_INTEGER, EntryRefused, Json, canonical, encoded, parse
 from consent_ledger.vocabulary import ClientId, PartyId, Position
 
 __all__ = [
@@ -42,10 +42,13 @@ __all__ = [
     "EntryRefused",
     "EntryType",
     "Json",
+    "Prepared",
     "RowBucket",
+    "Stamp",
     "canonical",
     "intent",
     "intent_of",
+    "prepared",
     "read",
     "seal",
     "sealed",
@@ -111,6 +114,115 @@ class Entry:
         return EntryType(self.type) if self.type in _KNOWN else None
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """One moment of recording, as entries tell it: by the day about persons, else by the second."""
+
+    day: str
+    second: str
+
+    @classmethod
+    def of(cls, moment: datetime) -> Stamp:
+        """The stamp of this moment; `EntryRefused` for a time without zone."""
+        return cls(_written(moment, _DAY), _written(moment, _SECOND))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """
+    A draft that was held to all that can be told before it has a place and a time.
+
+    Made by `prepared` alone; shares nothing with the draft. `intent` are the bytes that must be equal
+    when the key is used again.
+    """
+
+    type: str
+    actor: Actor
+    idem: str
+    vf: str | None
+    vt: str | None
+    refs: tuple[int, ...]
+    body: Mapping[str, Json]
+    intent: bytes
+    is_of_a_person: bool
+    before: str  # the line up to its time
+    after: str  # the line from its type
+
+    def at(self, seq: Position, stamp: Stamp) -> Entry:
+        """
+        The entry that records this at position `seq`.
+
+        Raises `EntryRefused` when it refers to something that is not earlier, or is too long.
+        """
+        if not _is_position(seq):
+            raise EntryRefused("ENVELOPE", "seq is not a position")
+        if self.refs and self.refs[-1] >= seq:
+            raise _not_earlier()
+        rt = stamp.day if self.is_of_a_person else stamp.second
+        line = f'{self.before}{rt}","seq":{int(seq)}{self.after}'.encode()
+        if len(line) > MAX_LINE:
+            raise _too_long()
+        return Entry(seq, rt, self.type, self.actor, self.idem, self.vf, self.vt, self.refs, self.body, line)
+
+
+def prepared(draft: Draft) -> Prepared:
+    """
+    `draft`, held to everything but its place and time; its body is written and checked once, here.
+
+    Raises `EntryRefused`.
+    """
+    if not isinstance(draft.type, EntryType):
+        raise EntryRefused("TYPE_UNKNOWN", "the type is none that can be recorded")
+    kind = draft.type.value
+    is_of_a_person = draft.type in PERSON_LEVEL
+    form = _DAY if is_of_a_person else _SECOND
+    vf = None if draft.vf is None else _written(draft.vf, form)
+    vt = None if draft.vt is None else _written(draft.vt, form)
+    if vf is not None and vt is not None and not vf < vt:
+        raise _ends_early()
+    refs = tuple(draft.refs)
+    _check_refs(refs)
+    refs = tuple(map(int, refs))
+    # What we write is held to what we accept: the body is checked as a reader will read it.
+    written, body = _body(draft)
+    actor = Actor(
+        party=PartyId(_matched(draft.actor.party, PARTY, "actor.party")),
+        client=ClientId(_matched(draft.actor.client, CLIENT, "actor.client")),
+    )
+    idem = _matched(draft.idem, _IDEM, "idem")
+    told = _listed(refs)
+    return Prepared(
+        type=kind,
+        actor=actor,
+        idem=idem,
+        vf=vf,
+        vt=vt,
+        refs=refs,
+        body=body,
+        intent=_intent(kind, vf, vt, told, written).encode(),
+        is_of_a_person=is_of_a_person,
+        before=f"{_start(actor)}{written}{_middle(idem, told)}",
+        after=_end(kind, vf, vt),
+    )
+
+
+def _body(draft: Draft) -> tuple[str, dict[str, Json]]:
+    """The body as canonical text, and read back from it."""
+    given = dict(draft.body)
+    text = encoded(given)
+    if text is None or not text.isascii():
+        text = canonical(given).decode()
+    # The schemas are closed, and know no value outside the canonical subset but texts in other than
+    # plain signs, which were looked at above: what they take needs no second walk.
+    body = json.loads(text)
+    try:
+        check_body(draft.type, body)
+    except EntryRefused:
+        canonical(given)  # tells the deeper cause when there is one
+        raise
+    return text, body
+
+
 def seal(draft: Draft, seq: Position, recorded: datetime) -> bytes:
     """
     The line that records `draft` at position `seq` and time `recorded`.
@@ -126,24 +238,7 @@ def sealed(draft: Draft, seq: Position, recorded: datetime) -> Entry:
 
     Raises `EntryRefused`.
     """
-    if not isinstance(draft.type, EntryType):
-        raise EntryRefused("TYPE_UNKNOWN", "the type is none that can be recorded")
-    form = _DAY if draft.type in PERSON_LEVEL else _SECOND
-    envelope: dict[str, Json] = {
-        "v": ENTRY_VERSION,
-        "seq": seq,
-        "rt": _written(recorded, form),
-        "type": draft.type,
-        "actor": {"client": draft.actor.client, "party": draft.actor.party},
-        "idem": draft.idem,
-        "vf": None if draft.vf is None else _written(draft.vf, form),
-        "vt": None if draft.vt is None else _written(draft.vt, form),
-        "refs": list(draft.refs),
-        "body": dict(draft.body),
-    }
-    line = canonical(envelope)
-    # What we write is held to what we accept; only that it is canonical needs no second look.
-    return _formed(line, json.loads(line))
+    return prepared(draft).at(seq, Stamp.of(recorded))
 
 
 def intent(draft: Draft) -> bytes:
@@ -152,21 +247,44 @@ def intent(draft: Draft) -> bytes:
 
     Times are taken as they are recorded, so that it can be told from the entry again.
     """
-    form = _DAY if draft.type in PERSON_LEVEL else _SECOND
-    vf = None if draft.vf is None else _written(draft.vf, form)
-    vt = None if draft.vt is None else _written(draft.vt, form)
-    return _intent(draft.type, vf, vt, draft.refs, dict(draft.body))
+    return prepared(draft).intent
 
 
 def intent_of(entry: Entry) -> bytes:
-    """The `intent` of the draft that became this entry."""
-    return _intent(entry.type, entry.vf, entry.vt, entry.refs, entry.body)
+    """The `intent` of the draft that became this entry: cut from its line, which is canonical."""
+    refs = _listed(entry.refs)
+    start = _start(entry.actor)
+    rest = f'{_middle(entry.idem, refs)}{entry.rt}","seq":{entry.seq}{_end(entry.type, entry.vf, entry.vt)}'
+    body = entry.line[len(start) : len(entry.line) - len(rest)].decode()
+    return _intent(entry.type, entry.vf, entry.vt, refs, body).encode()
 
 
-def _intent(
-    kind: str, vf: str | None, vt: str | None, refs: tuple[int, ...], body: Mapping[str, Json]
-) -> bytes:
-    return canonical({"type": kind, "vf": vf, "vt": vt, "refs": refs, "body": body})
+# A line in parts, its keys in the order of RFC 8785. Every text in it was held to a pattern of signs that
+# need no escape.
+
+
+def _start(actor: Actor) -> str:
+    return f'{{"actor":{{"client":"{actor.client}","party":"{actor.party}"}},"body":'
+
+
+def _middle(idem: str, refs: str) -> str:
+    return f',"idem":"{idem}","refs":{refs},"rt":"'
+
+
+def _end(kind: str, vf: str | None, vt: str | None) -> str:
+    return f',"type":"{kind}","v":"{ENTRY_VERSION}","vf":{_or_null(vf)},"vt":{_or_null(vt)}}}'
+
+
+def _intent(kind: str, vf: str | None, vt: str | None, refs: str, body: str) -> str:
+    return f'{{"body":{body},"refs":{refs},"type":"{kind}","vf":{_or_null(vf)},"vt":{_or_null(vt)}}}'
+
+
+def _listed(refs: tuple[int, ...]) -> str:
+    return f"[{','.join(map(str, refs))}]"
+
+
+def _or_null(moment: str | None) -> str:
+    return "null" if moment is None else f'"{moment}"'
 
 
 def read(line: bytes) -> Entry:
@@ -184,8 +302,6 @@ def read(line: bytes) -> Entry:
 
 
 def _formed(line: bytes, value: Json) -> Entry:
-    if len(line) > MAX_LINE:
-        raise _too_long()
     if not isinstance(value, dict) or value.keys() != _KEYS:
         raise EntryRefused("ENVELOPE", f"an entry has exactly the keys {', '.join(sorted(_KEYS))}")
     if value["v"] != ENTRY_VERSION:
@@ -199,10 +315,11 @@ def _formed(line: bytes, value: Json) -> Entry:
     if not isinstance(actor, dict) or actor.keys() != _ACTOR_KEYS:
         raise EntryRefused("ENVELOPE", "actor has exactly the keys client and party")
     refs = value["refs"]
-    if not isinstance(refs, list) or not all(_is_position(ref) and ref < seq for ref in refs):
-        raise EntryRefused("REFS", "refs names something that is not an earlier entry")
-    if any(one >= two for one, two in pairwise(refs)):
-        raise EntryRefused("REFS", "refs is not in order, or names an entry twice")
+    if not isinstance(refs, list):
+        raise _not_earlier()
+    _check_refs(refs)
+    if refs and cast("int", refs[-1]) >= cast("int", seq):
+        raise _not_earlier()
     body = value["body"]
     if not isinstance(body, dict):
         raise EntryRefused("ENVELOPE", "body is not an object")
@@ -219,7 +336,7 @@ def _formed(line: bytes, value: Json) -> Entry:
         idem=_matched(value["idem"], _IDEM, "idem"),
         vf=cast("str | None", value["vf"]),
         vt=cast("str | None", value["vt"]),
-        refs=tuple(refs),
+        refs=cast("tuple[int, ...]", tuple(refs)),
         body=body,
         line=line,
     )
@@ -227,6 +344,21 @@ def _formed(line: bytes, value: Json) -> Entry:
 
 def _too_long() -> EntryRefused:
     return EntryRefused("TOO_LONG", f"an entry has at most {MAX_LINE} bytes")
+
+
+def _check_refs(refs: Sequence[Json]) -> None:
+    if not all(map(_is_position, refs)):
+        raise _not_earlier()
+    if any(one >= two for one, two in pairwise(cast("Sequence[int]", refs))):
+        raise EntryRefused("REFS", "refs is not in order, or names an entry twice")
+
+
+def _not_earlier() -> EntryRefused:
+    return EntryRefused("REFS", "refs names something that is not an earlier entry")
+
+
+def _ends_early() -> EntryRefused:
+    return EntryRefused("TIME", "vt does not lie after vf")
 
 
 def _check_times(value: Mapping[str, Json], kind: str) -> None:
@@ -244,13 +376,13 @@ def _check_times(value: Mapping[str, Json], kind: str) -> None:
             raise EntryRefused("TIME", f"{name} is no time of the calendar") from None
     vf, vt = value["vf"], value["vt"]
     if vf is not None and vt is not None and not cast("str", vf) < cast("str", vt):
-        raise EntryRefused("TIME", "vt does not lie after vf")
+        raise _ends_early()
 
 
 def _matched(value: Json, pattern: re.Pattern[str], name: str) -> str:
     if not isinstance(value, str) or pattern.fullmatch(value) is None:
         raise EntryRefused("ENVELOPE", f"{name} is not written as it should be")
-    return value
+    return str.__str__(value)  # of a member of an enumeration: the text it stands for
 
 
 def _is_position(value: Json) -> bool:

@@ -18,8 +18,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from consent_ledger.entry import Entry, EntryRefused, intent_of, read
-from consent_ledger.ledger_tables import ledger_entry, ledger_head
-from consent_ledger.records import instant
+from consent_ledger.ledger_rows import Head, head_of
+from consent_ledger.ledger_tables import ledger_entry
 from consent_ledger.state import IllegalEntry, State, UnknownEntry
 from consent_ledger.tree import Frontier, Tree, leaf_hash
 
@@ -41,17 +41,6 @@ class LedgerRefused(LedgerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The one row that says how far the ledger reaches."""
-
-    size: int
-    root: bytes
-    recorded: datetime
-    checkpoint: str
-    frontier: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """The state at one size, and what was checked there."""
 
@@ -66,11 +55,10 @@ def read_head(connection: Connection, *, lock: bool = False) -> Head:
 
     Raises `LedgerRefused` when there is none.
     """
-    statement = select(ledger_head)
-    row = connection.execute(statement.with_for_update() if lock else statement).first()
-    if row is None:
+    head = head_of(connection, lock=lock)
+    if head is None:
         raise LedgerRefused("NO_LEDGER", "There is no ledger in this database yet; create one first.")
-    return Head(int(row.size), bytes(row.root), instant(row.recorded), row.checkpoint, bytes(row.frontier))
+    return head
 
 
 def read_entries(connection: Connection, start: int, stop: int) -> Iterator[Entry]:
@@ -160,14 +148,14 @@ class Follower:
                 )
             return self.view(connection, head.size, head.root)
 
-    def take(self, entries: Sequence[Entry], state: State, root: bytes, recorded: datetime) -> None:
+    def take(self, leaves: Sequence[bytes], state: State, head: Head) -> None:
         """What this process has just committed. Someone may have followed it from the database already."""
         with self._lock:
-            if self._tree.size == entries[0].seq:
-                for entry in entries:
-                    self._tree.append(leaf_hash(entry.line))
+            if self._tree.size == head.size - len(leaves):
+                for leaf in leaves:
+                    self._tree.append(leaf)
                 self._state = state
-            self._keep(state.size, View(root, recorded, state))
+            self._keep(head.size, View(head.root, head.recorded, state))
 
     def root(self, size: int) -> bytes | None:
         """Root of the first `size` entries; None when this process has not read so far."""
@@ -181,8 +169,9 @@ class Follower:
 
     def inclusion(self, seq: int, size: int) -> tuple[bytes, ...]:
         """Proof that entry `seq` stands in the first `size` entries, which this process has read."""
-        with self._lock:
-            return tuple(self._tree.inclusion(seq, size))
+        # Without the lock: what lies below a size that was read never changes, and the tree tells its
+        # new size last.
+        return tuple(self._tree.inclusion(seq, size))
 
     def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
         """Proof that the first `old` entries begin the first `new`, which this process has read."""

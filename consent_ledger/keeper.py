@@ -23,6 +23,7 @@ from consent_ledger.checkpoint import (
 )
 from consent_ledger.database import reading
 from consent_ledger.follower import Follower, LedgerRefused, read_head
+from consent_ledger.ledger_rows import Head
 
 
 class Keeper:
@@ -58,12 +59,21 @@ class Keeper:
 
         Nothing happens when the store knows as much already. Raises `LedgerRefused`.
         """
+        if (kept := self._kept) is not None and kept.note == note:
+            return  # signed by us, held to the ledger and durable: nothing about it can have changed
         try:
             new = read_note(note, [self._signer.verifier_key])
         except NoteRefused:
             raise LedgerRefused(
                 "OTHER_KEY", "The ledger's checkpoint was signed with another key or for another ledger."
             ) from None
+        self._move(new)
+
+    def keep_own(self, head: Head) -> None:
+        """The same for a head that this process has just signed and committed: its note needs no reading."""
+        self._move(SignedCheckpoint(self._signer.origin, head.size, head.root, head.checkpoint))
+
+    def _move(self, new: SignedCheckpoint) -> None:
         with self._lock:
             while self._kept is None or self._kept.size < new.size:
                 try:

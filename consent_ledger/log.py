@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from consent_ledger.checkpoint import CheckpointStore, NoteRefused, Signer, StoreRefused, read_note
@@ -22,19 +22,20 @@ from consent_ledger.committer import (
     Committer,
     IdempotencyConflict,
     LedgerUnavailable,
-    Recorded,
+    Order,
     Rider,
-    head_row,
-    insert_entries,
     next_head,
     order,
 )
 from consent_ledger.database import reading, writing
-from consent_ledger.entry import LEDGER_FORMAT, Actor, Draft, Entry, EntryType, intent, sealed
+from consent_ledger.entry import LEDGER_FORMAT, Actor, Draft, Entry, EntryType, Stamp, prepared
 from consent_ledger.follower import Follower, LedgerError, LedgerRefused, read_entries, read_head
 from consent_ledger.keeper import Keeper
+from consent_ledger.lease import Lease, LedgerHasAWriter
+from consent_ledger.ledger_rows import Row, insert_rows, put_head
 from consent_ledger.ledger_tables import append_only_ddl, ledger_entry, ledger_head, metadata
 from consent_ledger.snapshot import Snapshot, pin_snapshot
+from consent_ledger.tree import leaf_hash
 from consent_ledger.vocabulary import PLATFORM, ClientId, Position
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "IdempotencyConflict",
     "Ledger",
     "LedgerError",
+    "LedgerHasAWriter",
     "LedgerRefused",
     "LedgerUnavailable",
     "NotRecorded",
@@ -52,7 +54,8 @@ __all__ = [
     "metadata",
 ]
 
-_HEAD = "SELECT size, root FROM ledger_head"
+_HEAD = "SELECT size, root FROM ledger_head WHERE one = 1"
+"""By its key: SQLite then needs no second step to know that there is no other row."""
 
 
 class NotRecorded(LedgerError):
@@ -71,8 +74,13 @@ class Acknowledgement:
     checkpoint: str
     size: int
     root: bytes
-    inclusion: tuple[bytes, ...]
     repeated: bool
+    follower: Follower = field(repr=False, compare=False)
+
+    @property
+    def inclusion(self) -> tuple[bytes, ...]:
+        """Proof that the entry stands in the first `size`; told from memory, the same at any time."""
+        return self.follower.inclusion(self.position, self.size)
 
     def proof(self) -> str:
         """The proof as a C2SP tlog-proof text: what is needed to check it without us."""
@@ -115,18 +123,23 @@ class Ledger:
             "ledger.created",
             {"format": LEDGER_FORMAT, "origin": signer.origin, "sandbox": sandbox},
         )
+        lease = Lease(engine)
+        lease.take()
         try:
             with writing(engine) as connection:
                 if connection.execute(select(ledger_head.c.size)).first() is not None:
                     raise LedgerRefused("LEDGER_EXISTS", "There is a ledger in this database already.")
-                first = sealed(draft, Position(0), now)
-                insert_entries(connection, [(first, sha256(intent(draft)).digest())])
-                head = next_head(signer, Follower(), 0, [first], now)
-                connection.execute(insert(ledger_head).values(one=1, **head_row(head)))
+                ready = prepared(draft)
+                entry = ready.at(Position(0), Stamp.of(now))
+                first = Row(entry, sha256(ready.intent).digest(), leaf_hash(entry.line))
+                insert_rows(connection, [first])
+                put_head(connection, next_head(signer, Follower(), 0, [first], now))
         except IntegrityError:
             raise LedgerRefused("LEDGER_EXISTS", "There is a ledger in this database already.") from None
         except (OperationalError, ProgrammingError) as error:
             raise _no_tables() from error
+        finally:
+            lease.give_back()
         # A crash here leaves one entry and an empty second store; `open` takes up from that.
         return cls.open(engine, store, signer, clock=clock)
 
@@ -195,33 +208,51 @@ class Ledger:
 
         Raises `IdempotencyConflict` (the key stands for something else), `EntryRefused` (no entry),
         `IllegalEntry` (not at this point), whatever the rider raises, `LedgerUnavailable` (ask again with
-        the same key) and `LedgerRefused` (nothing is written any more).
+        the same key), `LedgerHasAWriter` (another process writes this SQLite ledger) and `LedgerRefused`
+        (nothing is written any more).
         """
-        (recorded,) = self._committer.submit(order([(draft, rider)], is_whole=False))
-        return _acknowledged(recorded)
+        (done,) = self._recorded(order([(draft, rider)], is_whole=False))
+        return done
 
     def append_all(self, drafts: Sequence[tuple[Draft, Rider | None]]) -> list[Acknowledgement]:
         """Record all drafts in this order in one transaction, or none: the first refusal is raised."""
         if not drafts:
             return []
-        return [_acknowledged(one) for one in self._committer.submit(order(drafts, is_whole=True))]
+        return self._recorded(order(drafts, is_whole=True))
+
+    def _recorded(self, wanted: Order) -> list[Acknowledgement]:
+        head = self._committer.submit(wanted)
+        follower = self._follower
+        return [
+            Acknowledgement(
+                *wish.place(), head.checkpoint, head.size, head.root, wish.entry is None, follower
+            )
+            for wish in wanted.wishes
+        ]
 
     def pin(self, connection: Connection) -> Snapshot:
         """
         What this read transaction sees of the ledger: everything committed before it began, nothing later.
 
-        One row is read when nothing is new; missing entries are read and folded. Raises `LedgerRefused`:
-        who cannot read the head decides nothing.
+        One row is read when nothing is new; missing entries are read and folded. Raises `LedgerRefused`
+        and `LedgerUnavailable`: who cannot read the head decides nothing.
         """
         driver = connection.connection.driver_connection
         if driver is None or not connection.in_transaction():
             raise LedgerRefused("NO_TRANSACTION", "A snapshot is pinned inside a transaction.")
-        row = driver.execute(_HEAD).fetchone()
+        try:
+            row = driver.execute(_HEAD).fetchone()
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise LedgerUnavailable(
+                "LEDGER_UNAVAILABLE", "The head of the ledger cannot be read, so nothing is decided."
+            ) from error
         if row is None:
             raise LedgerRefused("NO_LEDGER", "There is no ledger in this database yet; create one first.")
-        size, root = row[0], bytes(row[1])
+        size, root = row
         view = self._follower.view(connection, size, root)
-        return pin_snapshot(size=size, root=root, at=max(self._clock(), view.recorded), state=view.state)
+        now = self._clock()
+        now = max(now, view.recorded)
+        return pin_snapshot(size=size, root=view.root, at=now, state=view.state)
 
     def entries(self, connection: Connection, start: int, stop: int) -> Iterator[Entry]:
         """Entries start .. stop-1 as this transaction sees them; those beyond the head are not there."""
@@ -297,18 +328,6 @@ class Ledger:
     def close(self) -> None:
         """Finish what waits and take nothing more. Engine and second store stay open; they are the caller's."""
         self._committer.close()
-
-
-def _acknowledged(recorded: Recorded) -> Acknowledgement:
-    return Acknowledgement(
-        recorded.position,
-        recorded.line,
-        recorded.head.checkpoint,
-        recorded.head.size,
-        recorded.head.root,
-        recorded.inclusion,
-        recorded.repeated,
-    )
 
 
 def _refuse_a_used_store(store: CheckpointStore) -> None:

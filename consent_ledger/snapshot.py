@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, final
 
-from consent_ledger.closed import Closed, mint
+from consent_ledger.closed import Closed
 from consent_ledger.state import State
 from consent_ledger.vocabulary import Position
 
@@ -39,4 +40,20 @@ class Snapshot(Closed):
 
 def pin_snapshot(*, size: int, root: bytes, at: datetime, state: State) -> Snapshot:
     """For the log's follower alone: pin what one read transaction sees."""
-    return mint(Snapshot, size=Position(size), root=root, at=at, state=state, life=Life(), answers={})
+    # as `mint` does, slot by slot: every request begins here
+    value: Snapshot = object.__new__(Snapshot)
+    _SIZE(value, size)
+    _ROOT(value, root)
+    _AT(value, at)
+    _STATE(value, state)
+    _LIFE(value, Life())
+    _ANSWERS(value, {})
+    return value
+
+
+def _slot(name: str) -> Callable[[Snapshot, object], None]:
+    put: Callable[[Snapshot, object], None] = vars(Snapshot)[name].__set__
+    return put
+
+
+_SIZE, _ROOT, _AT, _STATE, _LIFE, _ANSWERS = map(_slot, ("size", "root", "at", "state", "life", "answers"))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum, IntEnum
 from hashlib import sha256
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from consent_ledger.bodies import CONSENT_ACTS
 from consent_ledger.canonical import MAX_INTEGER
@@ -400,6 +403,70 @@ def test_what_a_draft_says_can_be_told_from_its_entry(kind: EntryType) -> None:
     assert intent_of(sealed(made, Position(7), NOW)) == intent(made)
     assert intent_of(sealed(made, Position(9), NOW + timedelta(days=3))) == intent(made)
     assert intent(draft(kind, refs=(2,), vf=NOW)) != intent(made)
+
+
+ENVELOPES = st.fixed_dictionaries(
+    {
+        "idem": st.from_regex(r"[A-Za-z0-9._:/-]{1,128}", fullmatch=True),
+        "refs": st.sets(st.integers(0, 2**40), max_size=4).map(lambda refs: tuple(sorted(refs))),
+        "vf": st.none() | st.datetimes(timezones=st.timezones()),
+        "vt": st.none() | st.datetimes(timezones=st.timezones()),
+    }
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(kind=st.sampled_from(EntryType), other=ENVELOPES, seq=st.integers(0, 2**53 - 1))
+def test_what_is_written_is_what_a_reader_takes(kind: EntryType, other: dict[str, Any], seq: int) -> None:
+    made = draft(kind, **other)
+    try:
+        entry = sealed(made, Position(seq), NOW)
+    except EntryRefused:
+        return
+    assert read(entry.line) == entry
+    assert type(entry.type) is str, "an entry that was just made is like one that was read"
+    assert intent_of(entry) == intent(made)
+    told = {"type": entry.type, "vf": entry.vf, "vt": entry.vt, "refs": entry.refs, "body": entry.body}
+    assert intent(made) == canonical(told)
+
+
+@given(kind=st.sampled_from(EntryType), data=st.data())
+def test_a_body_that_is_taken_is_canonical_whatever_stands_in_it(
+    kind: EntryType, data: st.DataObject
+) -> None:
+    body = json.loads(json.dumps(BODIES[kind]))
+    container, key = data.draw(st.sampled_from(places(body)))
+    container[key] = data.draw(VALUES)
+    try:
+        entry = sealed(draft(kind, body), Position(7), NOW)
+    except EntryRefused:
+        return
+    assert read(entry.line) == entry
+    assert canonical(entry.body) == canonical(body)
+
+
+class Word(str, Enum):  # noqa: UP042 - a StrEnum formats itself as its value
+    """Members that are written by their value and format themselves as their name."""
+
+    PARTY = "house-a"
+    CLIENT = "app_1"
+    IDEM = "key-1"
+
+
+class Number(IntEnum):
+    ONE = 1
+
+
+def test_members_of_enumerations_are_written_as_what_they_stand_for() -> None:
+    actor = Actor(PartyId(Word.PARTY), ClientId(Word.CLIENT))
+    made = Draft(EntryType.PARTY_CLOSED, actor, Word.IDEM, {"party": Word.PARTY}, refs=(Number.ONE,))
+    plain = draft(EntryType.PARTY_CLOSED, {"party": "house-a"}, refs=(1,))
+    assert sealed(made, Position(Number.ONE + 1), NOW) == sealed(plain, Position(2), NOW)
+    assert read(seal(made, Position(2), NOW)).actor == ACTOR
 
 
 def line(**change: Any) -> bytes:
