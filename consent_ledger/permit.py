@@ -266,6 +266,8 @@ class Refusal:
     failing: tuple[Failing, ...]
     agreements: tuple[AgreementId, ...]
     basis: tuple[int, ...]
+    groups: frozenset[FieldGroup] = frozenset()
+    granularity: Granularity = Granularity.AGGREGATE
 
     @property
     def reason(self) -> Reason:
@@ -300,7 +302,8 @@ def _decide(snapshot: Snapshot, caller: Caller, question: Question[ActT]) -> Per
             if fail.reason is Reason.AGREEMENT_ENDED
             for name in fail.missing
         )
-        return Refusal(question.controller, question.purpose, failing, named or ended, basis)
+        asked = question.groups, question.granularity
+        return Refusal(question.controller, question.purpose, failing, named or ended, basis, *asked)
     agreement, state = case.agreement, snapshot.state
     return mint(
         Permit,

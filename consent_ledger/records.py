@@ -114,6 +114,12 @@ def number(value: object) -> int:
     return value
 
 
+def listed(value: object) -> list[object]:
+    """A list from an entry's body."""
+    assert isinstance(value, list | tuple)
+    return list(value)
+
+
 def texts(value: object) -> list[str]:
     """A list of texts from an entry's body."""
     assert isinstance(value, list | tuple)

@@ -29,7 +29,7 @@ from consent_ledger.permit import Caller, Failing, Permit, Read, Refusal, Snapsh
 from consent_ledger.question import ActT, Question
 from consent_ledger.state import IllegalEntry
 from consent_ledger.tree import Tree, leaf_hash
-from consent_ledger.vocabulary import PersonRef, Position, Reason
+from consent_ledger.vocabulary import GRANULARITY_ORDER, PersonRef, Position, Reason
 from insight.tables import disclosure_secret
 from resolvers.house import House
 
@@ -105,7 +105,8 @@ class Inquiry:
         """Say that data of another controller were read and nothing of them leaves: a refusal, with its reasons."""
         if permit.agreement is not None:
             failing = tuple(Failing(reason) for reason in sorted(set(reasons)))
-            refusal = Refusal(permit.controller, permit.purpose, failing, (permit.agreement,), permit.basis)
+            asked = (permit.agreement,), permit.basis, permit.groups, permit.granularity
+            refusal = Refusal(permit.controller, permit.purpose, failing, *asked)
             if failing and refusal not in self._refused:
                 self._refused.append(refusal)
 
@@ -171,8 +172,11 @@ class Inquiry:
             "agreements": [*sorted({name for refusal in self._refused for name in refusal.agreements})],
             "reasons": [*sorted(reason.value for reason in reasons)],
             "basis": self._basis(seq for refusal in self._refused for seq in refusal.basis),
+            "purposes": [*sorted({refusal.purpose.value for refusal in self._refused})],
+            "groups": [*sorted({group.value for refusal in self._refused for group in refusal.groups})],
+            "granularity": max(self._refused, key=_fineness).granularity.value,
         }
-        return Draft(EntryType.REFUSAL_RECORDED, self.actor, f"r-{self.request_id}", body)
+        return Draft(EntryType.REFUSAL_TOLD, self.actor, f"r-{self.request_id}", body)
 
 
 @contextmanager
@@ -232,5 +236,5 @@ def request_digest(body: bytes) -> str:
     return sha256(body).hexdigest()
 
 
-def _fineness(permit: Permit[Read]) -> int:
-    return list(type(permit.granularity)).index(permit.granularity)
+def _fineness(told: Permit[Read] | Refusal) -> int:
+    return GRANULARITY_ORDER.index(told.granularity)

@@ -148,7 +148,7 @@ def test_a_refusal_under_an_agreement_is_an_entry(shared: Scene) -> None:
     assert isinstance(found, Refusal)
     [entry] = shared.entries(size)
     body = cast("dict[str, Any]", entry.body)
-    assert (entry.type, body["reasons"]) == ("refusal.recorded", ["PURPOSE_NOT_COVERED"])
+    assert (entry.type, body["reasons"]) == ("refusal.recorded/2", ["PURPOSE_NOT_COVERED"])
     assert body["basis"]["size"] == size
 
 
@@ -156,7 +156,7 @@ def test_an_answer_in_part_is_a_disclosure_and_a_refusal(shared: Scene) -> None:
     size = shared.size()
     found, ask = ask_for(shared, bureau(), "bookers", "contexts")
     assert isinstance(found, ReleasedAudience)
-    assert tail(shared, size) == ["disclosure.recorded", "refusal.recorded"]
+    assert tail(shared, size) == ["disclosure.recorded", "refusal.recorded/2"]
     assert ask.receipt is not None
     body = cast("dict[str, Any]", shared.entries(size)[0].body)
     assert body["groups"] == ["base"], "what was refused is not told to have left"
@@ -444,7 +444,7 @@ def test_an_answer_of_which_nothing_leaves_is_a_refusal_and_gives_no_receipt(sce
     assert ask.receipt is None, "a receipt would tell how many persons were withheld"
     [entry] = scene.entries(size)
     body = cast("dict[str, Any]", entry.body)
-    assert (entry.type, body["reasons"]) == ("refusal.recorded", ["BELOW_K"])
+    assert (entry.type, body["reasons"]) == ("refusal.recorded/2", ["BELOW_K"])
 
 
 def test_over_http_a_field_asked_in_two_places_is_one_selection(shared: Scene) -> None:

@@ -1,0 +1,226 @@
+"""
+Decisions told again, from entries alone: what an auditor does with an export, and `decision(id)` with the ledger.
+
+An entry that tells of a decision holds the size and root that it stood on. Fold the entries below that
+size, ask the steps of the decision again for what the entry says was asked, and compare:
+
+1. the root is the one that these entries give;
+2. a disclosure: for each controller, agreement and purpose that it names, every step lets it through, and the
+   entries that it says it rests on are among those that the steps used;
+3. a refusal: each of its reasons that lies in the ledger comes out again. What lies in a token (a scope that
+   it lacked) or in the persons counted (a group too small) is not in the ledger, and is said to be so.
+
+A decision was made between the last entry below its size and the entry that tells of it; where that
+is not one moment, either will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import product
+
+from consent_ledger.agreements import Agreement
+from consent_ledger.entry import Entry, EntryType, read
+from consent_ledger.parties import PLATFORM_SCOPES
+from consent_ledger.question import Question, Read, audience_question
+from consent_ledger.records import instant, listed, number, texts
+from consent_ledger.state import State
+from consent_ledger.steps import Case, failures
+from consent_ledger.tree import Frontier, leaf_hash
+from consent_ledger.vocabulary import (
+    PLATFORM,
+    AgreementId,
+    ClientId,
+    ClientKind,
+    FieldGroup,
+    Granularity,
+    PartyId,
+    PersonRef,
+    Purpose,
+    Reason,
+    Scope,
+)
+
+DECISIONS = frozenset(
+    {EntryType.DISCLOSURE_RECORDED, EntryType.REFUSAL_RECORDED, EntryType.REFUSAL_TOLD},
+)
+"""The entries that tell of a decision."""
+
+OF_TOKENS = frozenset({Reason.INSUFFICIENT_SCOPE})
+OF_PERSONS = frozenset(Reason) - {
+    Reason.CLIENT_SUSPENDED,
+    Reason.ROLE_FORBIDS,
+    Reason.INSUFFICIENT_SCOPE,
+    Reason.NOT_MEMBER,
+    Reason.DPIA_MISSING,
+    Reason.NO_AGREEMENT,
+    Reason.AGREEMENT_ENDED,
+    Reason.PURPOSE_NOT_COVERED,
+    Reason.FIELD_NOT_COVERED,
+    Reason.GRANULARITY_NOT_COVERED,
+}
+"""Reasons that follow from who was counted, not from what houses agreed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One decision told again. `findings` say what does not fit; none: the same decision comes out."""
+
+    position: int
+    is_disclosure: bool
+    size: int
+    findings: tuple[str, ...]
+    untold: tuple[str, ...] = ()
+    """Reasons that the ledger cannot tell: they lay in the token, or in the persons counted."""
+
+    @property
+    def holds(self) -> bool:
+        return not self.findings
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """The application that asked, as the ledger knew it; its token may have held less."""
+
+    client: ClientId
+    party: PartyId
+    kind: ClientKind
+    scopes: frozenset[Scope]
+    persons: frozenset[tuple[PartyId, PersonRef]] = frozenset()
+
+
+def tell_again(entry: Entry, state: State, root: bytes, recorded: datetime) -> Told:
+    """
+    One decision, on the state and root at the size that it names; `recorded` is when that state ended.
+
+    The entry must be one of `DECISIONS`.
+    """
+    basis = entry.body["basis"]
+    assert isinstance(basis, Mapping)
+    size = number(basis["size"])
+    is_disclosure = entry.kind is EntryType.DISCLOSURE_RECORDED
+    findings: list[str] = []
+    untold: list[str] = []
+    if basis["root"] != root.hex():
+        findings.append("it names a root that the ledger did not have at that size")
+    if is_disclosure:
+        findings += _disclosed(entry, state, recorded, frozenset(map(number, listed(basis["seqs"]))))
+    elif entry.kind is EntryType.REFUSAL_TOLD:
+        findings += _refused(entry, state, recorded, untold)
+    else:
+        untold.append("the question, which this form of the entry does not tell")
+    return Told(entry.seq, is_disclosure, size, tuple(findings), tuple(untold))
+
+
+def replay(lines: Callable[[], Iterable[bytes]]) -> Iterator[Told]:
+    """
+    Every decision in an export, in the order of their entries. `lines` gives its lines from the first, twice.
+
+    Holds one state and the decisions in memory. Raises `EntryRefused` and what the fold raises: check the
+    export with the verifier first.
+    """
+    decisions: dict[int, list[Entry]] = {}  # by the size that they stand on
+    for line in lines():
+        if b'"disclosure.recorded"' in line or b'"refusal.recorded' in line:
+            entry = read(line)
+            if entry.kind in DECISIONS:
+                basis = entry.body["basis"]
+                assert isinstance(basis, Mapping)
+                decisions.setdefault(number(basis["size"]), []).append(entry)
+    told: list[Told] = []
+    state, frontier, recorded = State.start(), Frontier(), datetime.min.replace(tzinfo=UTC)
+    waiting: list[Entry] = []
+    for line in lines():
+        entry = read(line)
+        waiting.append(entry)
+        frontier.push(leaf_hash(line))
+        recorded = instant(entry.rt)
+        if frontier.size in decisions:
+            state, waiting = state.apply(waiting), []
+            told += [tell_again(one, state, frontier.root(), recorded) for one in decisions[frontier.size]]
+    yield from sorted(told, key=lambda one: one.position)
+
+
+def _disclosed(entry: Entry, state: State, recorded: datetime, named: frozenset[int]) -> Iterator[str]:
+    used: set[int] = set()
+    for agreement in _agreements(entry, state):
+        for question in _questions(entry, agreement):
+            found = _case(entry, state, question, recorded)
+            if found is None:
+                yield "its application was not known"
+                return
+            failing, case = found
+            if failing:
+                reasons = ", ".join(sorted(failing))
+                yield f"{question.controller} under {agreement.id}: the ledger says {reasons}"
+            used |= case.basis
+    if not named:
+        yield "it names no entry that it rests on"
+    elif not named <= used:
+        yield "it names entries that the decision does not rest on"
+
+
+def _refused(entry: Entry, state: State, recorded: datetime, untold: list[str]) -> Iterator[str]:
+    told = frozenset(map(Reason, texts(entry.body["reasons"])))
+    untold += sorted(told & (OF_TOKENS | OF_PERSONS))
+    lies_in_the_ledger = told - OF_TOKENS - OF_PERSONS
+    again: set[Reason] = set()
+    for agreement in _agreements(entry, state):
+        for question in _questions(entry, agreement):
+            case = _case(entry, state, question, recorded)
+            again |= {Reason.CLIENT_SUSPENDED} if case is None else case[0]
+    for reason in sorted(lies_in_the_ledger - again):
+        yield f"it was refused for {reason}, and the ledger does not say so"
+
+
+def _agreements(entry: Entry, state: State) -> list[Agreement]:
+    known = (state.agreements.get(AgreementId(name)) for name in texts(entry.body["agreements"]))
+    return [one for one in known if one is not None]
+
+
+def _questions(entry: Entry, agreement: Agreement) -> Iterator[Question[Read]]:
+    """
+    What was asked under this agreement.
+
+    One entry may tell of several figures. Of a disclosure, each rests on what its agreement covers of the
+    groups told; of a refusal, on all of them.
+    """
+    groups = frozenset(map(FieldGroup, texts(entry.body["groups"])))
+    purposes = frozenset(map(Purpose, texts(entry.body["purposes"])))
+    if entry.kind is EntryType.DISCLOSURE_RECORDED:
+        groups, purposes = groups & agreement.groups, purposes & agreement.purposes
+    controllers = frozenset(map(PartyId, texts(entry.body["controllers"]))) & agreement.sources
+    for controller, purpose in product(sorted(controllers), sorted(purposes)):
+        yield audience_question(
+            controller,
+            purpose,
+            groups,
+            granularity=Granularity(str(entry.body["granularity"])),
+            agreement=agreement.id,
+        )
+
+
+def _case(
+    entry: Entry, state: State, question: Question[Read], recorded: datetime
+) -> tuple[frozenset[Reason], Case] | None:
+    """Which steps fail, at the earlier or the later moment; None when the application was unknown."""
+    asker = _asker(entry, state)
+    if asker is None:
+        return None
+    found = None
+    for at in (recorded, instant(entry.rt)):
+        case = Case(state, at, asker, question)
+        failing = frozenset(failed.reason for failed in failures(case))
+        if found is None or not failing:
+            found = failing, case
+    return found
+
+
+def _asker(entry: Entry, state: State) -> _Asker | None:
+    client, party = ClientId(str(entry.body["client"])), PartyId(str(entry.body["recipient"]))
+    if party == PLATFORM:
+        return _Asker(client, party, ClientKind.PLATFORM, PLATFORM_SCOPES)
+    known = state.clients.get(client)
+    return None if known is None else _Asker(client, party, known.kind, known.scopes)
