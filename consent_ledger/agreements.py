@@ -282,7 +282,7 @@ def accept_signed(
     idem: str,
 ) -> Draft:
     """The draft by which one party accepts these terms by its own signature, over the preview that it saw."""
-    body = {
+    body: dict[str, Json] = {
         "agreement": agreement.id,
         "party": party,
         "terms_sha256": agreement.terms_sha256,
