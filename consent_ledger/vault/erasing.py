@@ -222,6 +222,7 @@ class Erasing(Room):
         if self._leave_no_trace():  # otherwise they are gone, and the plan stays until their traces are
             with writing(self._engine) as connection:
                 _drop(connection, plans)
+            self._leave_no_trace()  # not even of the plan: it names the reference and the request
 
     def _destroy(self, connection: Connection, erased: Sequence[Erased]) -> None:
         wholly = []
