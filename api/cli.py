@@ -15,7 +15,11 @@ from api.settings import Settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0 when it did what was asked."""
+    """
+    Run one command; the exit code is 0 when it did what was asked.
+
+    A command that cannot exits 1, or what its parser has as `could_not`.
+    """
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.run is None:
@@ -31,13 +35,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 -- the edge of the program: a sentence instead of a traceback
-        return _refused(error)
+        _say(error)
+        return int(getattr(arguments, "could_not", 1))
 
 
 _LARGEST_SCALE = 100
 """Of the demo's sector: beyond, it would no longer be made in any useful time."""
 
 _NEXT_STEP = {
+    "LEDGER_HAS_A_WRITER": "Stop the server, run this again and start it; or ask for it through GraphQL.",
     "NO_LEDGER": "For a platform run: cultuurinzicht migrate --create platform. For a sandbox: cultuurinzicht demo",
     "DATABASE_NOT_MIGRATED": "Run: cultuurinzicht migrate",
     "FOLDER_MISSING": "CULTUURINZICHT_DATA_DIR says where the data are; to begin there: cultuurinzicht migrate",
@@ -45,7 +51,7 @@ _NEXT_STEP = {
 """What to run, for refusals of rooms that know no commands."""
 
 
-def _refused(error: Exception) -> int:
+def _say(error: Exception) -> None:
     """One plain sentence and the next step, for what our own exceptions say."""
     sentence = getattr(error, "sentence", None)
     if not isinstance(sentence, str):
@@ -55,7 +61,6 @@ def _refused(error: Exception) -> int:
     step = step or _NEXT_STEP.get(str(getattr(error, "code", "")))
     if isinstance(step, str) and step != sentence:
         print(step, file=sys.stderr)
-    return 1
 
 
 def _unforeseen(error: Exception) -> str:

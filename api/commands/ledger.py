@@ -28,6 +28,14 @@ def add(commands: Commands) -> None:
     verify.add_argument("--token", help="bearer token with ledger:export, for the address of a server")
     verify.set_defaults(run=_verify)
 
+    fsck = below.add_parser(
+        "fsck",
+        help="compare the ledger in the database with itself, with what was signed, and with an export",
+    )
+    fsck.add_argument("folder", nargs="?", help="an export of this ledger, compared byte for byte")
+    fsck.add_argument("--key", help="verifier key NAME+ID+KEY, instead of the key of this installation")
+    fsck.set_defaults(run=_fsck, could_not=2)
+
 
 def _export(arguments: argparse.Namespace) -> int:
     from api.assembly import assembled
@@ -55,3 +63,45 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     given = [f"--{name}={value}" for name in ("key", "token") if (value := getattr(arguments, name))]
     return verify.main([*given, "--", arguments.path_or_url])
+
+
+def _fsck(arguments: argparse.Namespace) -> int:
+    from consent_ledger.database import Login, open_engine
+    from consent_ledger.fsck import Inspection
+
+    settings = Settings.read()
+    key = arguments.key or _own_key(settings)
+    engine = open_engine(settings.database_url, Login.APP)
+    try:
+        inspection = Inspection(
+            engine,
+            verifier_key=key,
+            store=settings.checkpoint_store,
+            folder=Path(arguments.folder) if arguments.folder else None,
+        )
+        found = 0
+        for finding in inspection.findings():
+            found += 1
+            print(finding.sentence)
+    finally:
+        engine.dispose()
+    if found:
+        print(f"{found} {'finding' if found == 1 else 'findings'} in a ledger of {inspection.size} entries.")
+        return 1
+    print(f"The ledger is whole: {inspection.size} entries, root {inspection.root.hex()}.")
+    return 0
+
+
+def _own_key(settings: Settings) -> str:
+    """The verifier key of this installation; looking never makes a key."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from consent_ledger.checkpoint import Signer
+    from consent_ledger.keyring import Keyring
+
+    if not (settings.keys_dir / "ledger.key").exists():
+        raise CommandRefused(
+            "The ledger's key is not in the folder of keys; give its verifier key with --key."
+        )
+    secret = Keyring.open(settings.keys_dir).secret("ledger")
+    return Signer(settings.origin, Ed25519PrivateKey.from_private_bytes(secret)).verifier_key
