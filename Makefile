@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export HOST PORT CULTUURINZICHT_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock clean
+.PHONY: help run test test-long soak check bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -20,6 +20,14 @@ run: ## install, migrate, seed the invented sector, serve on http://127.0.0.1:80
 test: ## run the tests (SQLite and PostgreSQL; needs nothing but Python)
 	@PYTHON="$(PYTHON)" sh make/install.sh dev
 	@$(BIN)/python -m pytest
+
+test-long: ## run the long tests: hundreds of kills, a fault at each system call, killed servers
+	@PYTHON="$(PYTHON)" sh make/install.sh dev
+	@$(BIN)/python -m pytest -m long
+
+soak: ## kill an appending process a thousand times
+	@PYTHON="$(PYTHON)" sh make/install.sh dev
+	@$(BIN)/python -m tests.consent_ledger.faults.soak
 
 check: ## lint, types, import contracts
 	@PYTHON="$(PYTHON)" sh make/install.sh dev
