@@ -75,7 +75,7 @@ def propose_agreement(
     if permit.controller not in terms.sources | terms.recipients:
         raise AgreementRefused("NOT_A_PARTY", "You can only propose an agreement to which you are a party.")
     idem = entry_key("agreement", ask.caller, key)
-    countered = None if counters is None else _own(ask, counters).seqs[0]
+    countered = None if counters is None else own_agreement(ask, counters).seqs[0]
     draft = propose(
         terms,
         agreement=new_id(idem),
@@ -85,12 +85,12 @@ def propose_agreement(
         counters=countered,
         valid_until=valid_until,
     )
-    return _changed(new_id(idem), ask.house.ledger.append(draft))
+    return changed(new_id(idem), ask.house.ledger.append(draft))
 
 
 def accept_agreement(ask: Inquiry, wanted: AgreementId, *, key: str) -> Changed | Refusal:
     """
-    Accept it for the caller's own organisation; recorded as `operator_attested` until passkeys sign.
+    Accept it for the caller's own organisation, without a signature: recorded as `operator_attested`.
 
     Repeatable under the same key. Raises `AgreementRefused` for an agreement to which the caller is no
     party, as for one that never was, and `IllegalEntry` for one that is over or accepted already.
@@ -98,10 +98,10 @@ def accept_agreement(ask: Inquiry, wanted: AgreementId, *, key: str) -> Changed 
     permit = ask.ask(agreeing_question(ask.caller.party))
     if isinstance(permit, Refusal):
         return permit
-    found, idem = _own(ask, wanted), entry_key("accept", ask.caller, key)
+    found, idem = own_agreement(ask, wanted), entry_key("accept", ask.caller, key)
     attested = Assurance.OPERATOR_ATTESTED
     draft = accept(found, permit.controller, actor=ask.actor, idem=idem, assurance=attested)
-    return _changed(found.id, ask.house.ledger.append(draft))
+    return changed(found.id, ask.house.ledger.append(draft))
 
 
 def end_agreement(ask: Inquiry, wanted: AgreementId, *, key: str) -> Changed | Refusal:
@@ -113,7 +113,7 @@ def end_agreement(ask: Inquiry, wanted: AgreementId, *, key: str) -> Changed | R
     permit = ask.ask(agreeing_question(ask.caller.party))
     if isinstance(permit, Refusal):
         return permit
-    found, idem = _own(ask, wanted), entry_key("end", ask.caller, key)
+    found, idem = own_agreement(ask, wanted), entry_key("end", ask.caller, key)
 
     def ending(seen: Agreement) -> Draft:
         return end(seen, permit.controller, actor=ask.actor, idem=idem)
@@ -125,15 +125,17 @@ def end_agreement(ask: Inquiry, wanted: AgreementId, *, key: str) -> Changed | R
             raise
         # The last party accepted after this request was pinned: it is ended all the same, at once.
         done = ask.house.ledger.append(ending(replace(found, accepted=found.parties)))
-    return _changed(found.id, done)
+    return changed(found.id, done)
 
 
-def _own(ask: Inquiry, wanted: AgreementId) -> Agreement:
+def own_agreement(ask: Inquiry, wanted: AgreementId) -> Agreement:
+    """An agreement to which the caller's organisation is a party. Raises `AgreementRefused` for any other."""
     found = ask.snapshot.state.agreements.get(wanted)
     if found is None or ask.caller.party not in found.parties:
         raise AgreementRefused("UNKNOWN_AGREEMENT", "You are no party to such an agreement.")
     return found
 
 
-def _changed(changed: AgreementId, done: Acknowledgement) -> Changed:
-    return Changed(changed, Receipt.of(done))
+def changed(agreement: AgreementId, done: Acknowledgement) -> Changed:
+    """What an act came to, with its receipt."""
+    return Changed(agreement, Receipt.of(done))
