@@ -46,7 +46,8 @@ class Agreement:
     """
     An agreement as it stands: terms never change; who accepted and whether it ended does.
 
-    `signed_with` names the key of each party that accepted by its own signature.
+    `accepted_at` is the entry by which each party accepted; `signed_with` names the key of each that did so
+    by its own signature.
     """
 
     id: AgreementId
@@ -67,6 +68,7 @@ class Agreement:
     valid_from: datetime | None
     valid_until: datetime | None
     accepted: frozenset[PartyId]
+    accepted_at: Mapping[PartyId, int]
     signed_with: Mapping[PartyId, str]
     ended_by: PartyId | None
     refused_by: PartyId | None
@@ -145,6 +147,7 @@ def proposed(entry: Entry) -> Agreement:
         valid_from=None if entry.vf is None else instant(entry.vf),
         valid_until=None if entry.vt is None else instant(entry.vt),
         accepted=frozenset(),
+        accepted_at={},
         signed_with={},
         ended_by=None,
         refused_by=None,

@@ -69,7 +69,13 @@ def _accepted(fold: Fold, entry: Entry) -> tuple[Agreement, PartyId]:
         raise IllegalEntry("AGREEMENT_EXPIRED", "the proposal has expired; propose a new one")
     if party in known.accepted:
         raise IllegalEntry("ALREADY_ACCEPTED", "this organisation accepted the agreement already")
-    return replace(known, accepted=known.accepted | {party}, seqs=(*known.seqs, entry.seq)), party
+    accepted = replace(
+        known,
+        accepted=known.accepted | {party},
+        accepted_at={**known.accepted_at, party: entry.seq},
+        seqs=(*known.seqs, entry.seq),
+    )
+    return accepted, party
 
 
 def agreement_accepted(fold: Fold, entry: Entry) -> None:
