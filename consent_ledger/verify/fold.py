@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from consent_ledger.verify.agreements import agreements
-from consent_ledger.verify.bodies import ACTS, BODIES
+from consent_ledger.verify.bodies import BODIES
 from consent_ledger.verify.consents import consents, rulebook
 from consent_ledger.verify.decisions import decisions, releases, samples
 from consent_ledger.verify.line import Entry
@@ -33,7 +33,8 @@ _SPEAKER = {
 }
 """The field that names who says it: that organisation or the platform must have said it."""
 _PLATFORM_ALONE = frozenset({"vault.kek_rotated", "vault.kek_destroyed"})
-_STEPS: dict[str, Callable[[Standing, Entry], Rules]] = {
+_Steps = Callable[[Standing, Entry], Rules]
+_STEPS: dict[str, _Steps] = {
     **dict.fromkeys(("ledger", "party", "scope"), members),
     "key": keys,
     **dict.fromkeys(("purpose", "basis", "notice"), rulebook),
@@ -47,8 +48,6 @@ _STEPS: dict[str, Callable[[Standing, Entry], Rules]] = {
     "sample": samples,
 }
 """By the first word of a type."""
-_BY_TYPE = {kind: _STEPS.get(kind.partition(".")[0]) for kind in BODIES}
-_PLAIN = frozenset(f"consent.{act}" for act in ACTS)
 
 
 class Fold:
@@ -78,26 +77,42 @@ class Fold:
             raise Refused("A ledger is created by its first entry, and only there.")
         if entry.kind not in BODIES:
             self.unknown = self.unknown or f"entry {entry.seq} is of {entry.kind}"
-        if not self.unknown:
-            for holds, otherwise in self._rules(entry):
-                if not holds:
-                    raise Refused(f"Entry {entry.seq} cannot be: {otherwise}.")
+        if self.unknown:
+            return
+        actor, standing = entry.party, self.standing
+        if actor != PLATFORM and not standing.is_member(actor):
+            raise Refused(f"Entry {entry.seq} cannot be: who acts is no member of the platform.")
+        rules = _BY_TYPE[entry.kind](standing, entry)
+        for holds, otherwise in rules:
+            if not holds:
+                raise Refused(f"Entry {entry.seq} cannot be: {otherwise}.")
 
-    def _rules(self, entry: Entry) -> Rules:
-        kind, actor, body, standing = entry.kind, entry.party, entry.body, self.standing
-        yield actor == PLATFORM or standing.is_member(actor), "who acts is no member of the platform"
-        if kind not in _PLAIN:
-            if kind in _MEMBER:
-                is_member = standing.is_member(body[_MEMBER[kind]])
-                yield is_member, "it is about no member of the platform"
-            if kind in _ONCE_MEMBER:
-                was_member = standing.was_member(body[_ONCE_MEMBER[kind]])
-                yield was_member, "it is about no member of the platform"
-            if kind in _SPEAKER:
-                speaks = actor in {body[_SPEAKER[kind]], PLATFORM}
-                yield speaks, "it was said in the name of another"
-            if kind in _PLATFORM_ALONE:
-                yield actor == PLATFORM, "only the platform says so"
-        steps = _BY_TYPE[kind]
-        if steps is not None:
-            yield from steps(standing, entry)
+
+def _named(standing: Standing, entry: Entry) -> Rules:
+    """What holds of those whom an entry names, whatever else it says."""
+    kind, actor, body = entry.kind, entry.party, entry.body
+    if kind in _MEMBER:
+        yield standing.is_member(body[_MEMBER[kind]]), "it is about no member of the platform"
+    if kind in _ONCE_MEMBER:
+        yield standing.was_member(body[_ONCE_MEMBER[kind]]), "it is about no member of the platform"
+    if kind in _SPEAKER:
+        yield actor in {body[_SPEAKER[kind]], PLATFORM}, "it was said in the name of another"
+    if kind in _PLATFORM_ALONE:
+        yield actor == PLATFORM, "only the platform says so"
+
+
+def _both(kind: str, steps: _Steps | None) -> _Steps:
+    """The rules for a type; for the most frequent one, which names nobody in these ways, only its own."""
+    if steps is None:
+        return _named
+    if not any(kind in table for table in (_MEMBER, _ONCE_MEMBER, _SPEAKER, _PLATFORM_ALONE)):
+        return steps
+
+    def both(standing: Standing, entry: Entry) -> Rules:
+        yield from _named(standing, entry)
+        yield from steps(standing, entry)
+
+    return both
+
+
+_BY_TYPE = {kind: _both(kind, _STEPS.get(kind.partition(".")[0])) for kind in BODIES}

@@ -8,7 +8,6 @@ Every other line, and every line that does not match, is parsed, checked and wri
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import unicodedata
@@ -45,14 +44,11 @@ def read(line: bytes, seq: int) -> Entry:
         text = line.decode()
     except UnicodeDecodeError:
         raise Refused(f"Line {seq + 1} is not JSON as the ledger writes it.") from None
-    at = text.rfind('"type":"') + 8
-    kind = text[at : text.find('"', at)]
-    quick = _quick(kind) if kind in BODIES else None
+    # of a quick line the end is known; of any other, this is no type
+    quick = _QUICK.get(text[text.rfind('"type":"') + 8 : -len(_END)])
     entry = None if quick is None else quick(text)
     if entry is None:
         entry = _parsed(text, seq)
-    elif not is_day(entry.rt[:10]) or (entry.vf or entry.vt):
-        _check_times({"rt": entry.rt, "vf": entry.vf, "vt": entry.vt}, entry.kind, seq + 1)
     if entry.seq != seq:
         raise Refused(f"Line {seq + 1} should be entry {seq}: one is missing, added or out of its place.")
     if entry.refs and entry.refs[-1] >= seq:
@@ -62,10 +58,15 @@ def read(line: bytes, seq: int) -> Entry:
 
 # The quick way
 
+_END = f'","v":"{VERSION}","vf":null,"vt":null}}'
 
-@functools.cache
+
 def _quick(kind: str) -> Callable[[str], Entry | None] | None:
-    """Reads a line of this type, or gives None; None itself for a type that no pattern describes."""
+    """
+    Reads a line of this type, or gives None; None itself for a type that no pattern describes.
+
+    An interval (`vf`, `vt`) and a day that the calendar has not are left to the thorough way.
+    """
     body = sorted(fields(BODIES[kind]).items())
     patterns = [flat(name) for _, name in body]
     if None in patterns:
@@ -75,8 +76,7 @@ def _quick(kind: str) -> Callable[[str], Entry | None] | None:
     whole = (
         rf'\{{"actor":\{{"client":"({TEXTS["client"]})","party":"({TEXTS["party"]})"\}},"body":\{{{says}\}},'
         rf'"idem":"({TEXTS["idem"]})","refs":\[((?:0|[1-9][0-9]{{0,14}})?)\],"rt":"({moment})",'
-        rf'"seq":(0|[1-9][0-9]{{0,14}}),"type":"{re.escape(kind)}","v":"{VERSION}",'
-        rf'"vf":(?:null|"({moment})"),"vt":(?:null|"({moment})")\}}'
+        rf'"seq":(0|[1-9][0-9]{{0,14}}),"type":"{re.escape(kind)}{re.escape(_END)}'
     )
     fullmatch = re.compile(whole).fullmatch
     names = [name for name, _ in body]
@@ -87,16 +87,23 @@ def _quick(kind: str) -> Callable[[str], Entry | None] | None:
         found = fullmatch(text)
         if found is None:
             return None
-        client, party, *said, idem, refs, rt, seq, vf, vt = found.groups()
-        body: dict[str, Any] = dict(zip(names, said, strict=True))
+        said = found.groups()
+        idem, refs, rt, seq = said[-4:]
+        if not is_day(rt[:10]):
+            return None
+        body: dict[str, Any] = dict(zip(names, said[2:-4], strict=True))
         for name in whole_numbers:
             if body[name] is not None:
                 body[name] = int(body[name])
         for name in flags:
             body[name] = body[name] == "true"
-        return Entry(int(seq), kind, rt, party, client, idem, vf, vt, [int(refs)] if refs else [], body)
+        told = [int(refs)] if refs else []
+        return Entry(int(seq), kind, rt, said[1], said[0], idem, None, None, told, body)
 
     return quick
+
+
+_QUICK = {kind: _quick(kind) for kind in BODIES}
 
 
 # The thorough way
