@@ -11,13 +11,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, delete, text
 
 from consent_ledger.database import reading, writing
 from consent_ledger.vault import sealing
 from consent_ledger.vault.room import Room, seconds
 from consent_ledger.vault.tables import vault_stop
 
+_ADD = text(
+    "INSERT INTO vault_stop (lookup, under, made) VALUES (:lookup, :under, :made) ON CONFLICT DO NOTHING"
+)
 _FIND_SQLITE = (
     "SELECT s.lookup, s.under FROM json_each(?) AS wanted"
     # CROSS: this order and no other, as in `persons`
@@ -41,7 +44,7 @@ class Stops(Room):
         with writing(self._engine) as connection:
             if any(key in {"", under} for _, key in _stops(connection, [lookup])):
                 return
-            connection.execute(insert(vault_stop).values(lookup=lookup, under=under, made=seconds()))
+            connection.execute(_ADD, {"lookup": lookup, "under": under, "made": seconds()})
 
     def stopped(self, identifiers: Sequence[str]) -> set[int]:
         """The indexes of those identifiers whose person asked to stay out; one statement for all."""
