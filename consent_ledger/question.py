@@ -233,3 +233,9 @@ def decisions_question(party: PartyId) -> Question[Read]:
     """May I see the decisions in which this organisation gave or received, and what it must account for?"""
     needs = frozenset({Scope.LEDGER_READ})
     return Question(Read, Subject.DECISIONS, party, Purpose.ACCOUNTABILITY, needs)
+
+
+def sample_question(controller: PartyId, purpose: Purpose, person: PersonRef | None = None) -> Question[Read]:
+    """May I, who audit, open whom a disclosure of this house's data counted, and what that person had said?"""
+    needs = frozenset({Scope.LEDGER_EXPORT})
+    return Question(Read, Subject.DECISIONS, controller, purpose, needs, person=person)

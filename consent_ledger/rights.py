@@ -43,6 +43,7 @@ _APP_RIGHTS: dict[str, frozenset[str]] = {
     "ledger_cosignature": _ADD,
     "ticket_event": _ADD,
     "disclosure_secret": _ADD,
+    "subject_set": _ADD,
     "agreement_preview": _ADD,
     "release": _ADD,
     "release_block": _ADD,

@@ -179,8 +179,17 @@ disclosure_secret = Table(
     metadata,
     Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("nonce", LargeBinary, nullable=False),
+    Column("subjects", LargeBinary),  # which set; null: recorded before sets were kept
 )
 """The random key of a disclosure's commitment to its subject set, kept so that samples can be opened."""
+
+subject_set = Table(
+    "subject_set",
+    metadata,
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("persons", LargeBinary, nullable=False),  # 16 bytes each: the vault's references, ascending
+)
+"""Who was counted, once for all answers that counted the same persons. A reference of somebody erased names nobody."""
 
 agreement_preview = Table(
     "agreement_preview",

@@ -16,9 +16,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from hmac import digest
 
-from sqlalchemy import insert
 from sqlalchemy.engine import Connection
 
 from consent_ledger.database import reading
@@ -28,9 +26,8 @@ from consent_ledger.parties import platform_caller
 from consent_ledger.permit import Caller, Failing, Permit, Read, Refusal, Snapshot, decide
 from consent_ledger.question import ActT, Question
 from consent_ledger.state import IllegalEntry
-from consent_ledger.tree import Tree, leaf_hash
 from consent_ledger.vocabulary import GRANULARITY_ORDER, PersonRef, Position, Reason
-from insight.tables import disclosure_secret
+from insight.store.subjects import commit_to_subjects, keep_subjects
 from resolvers.house import House
 
 
@@ -142,8 +139,8 @@ class Inquiry:
     def _disclosure(self) -> tuple[Draft, Rider]:
         nonce = secrets.token_bytes(32)
 
-        def keep_nonce(connection: Connection, position: Position) -> None:
-            connection.execute(insert(disclosure_secret).values(position=position, nonce=nonce))
+        def keep_secret(connection: Connection, position: Position) -> None:
+            keep_subjects(connection, position, nonce, self._persons)
 
         permits = self._read
         body: dict[str, Json] = {
@@ -160,7 +157,7 @@ class Inquiry:
             "subjects": commit_to_subjects(self._persons, nonce),
             "basis": self._basis(seq for permit in permits for seq in permit.basis),
         }
-        return Draft(EntryType.DISCLOSURE_RECORDED, self.actor, f"d-{self.request_id}", body), keep_nonce
+        return Draft(EntryType.DISCLOSURE_RECORDED, self.actor, f"d-{self.request_id}", body), keep_secret
 
     def _refusal(self) -> Draft:
         reasons = {failing.reason for refusal in self._refused for failing in refusal.failing}
@@ -208,17 +205,6 @@ def as_platform(house: House) -> Iterator[Inquiry]:
         inquiry(house, platform_caller(), connection, request_sha256=digest, request_id=request_id) as ask,
     ):
         yield ask
-
-
-def commit_to_subjects(persons: Iterable[PersonRef], nonce: bytes) -> str:
-    """
-    A commitment to exactly this set of persons: the RFC 9162 root over HMAC-SHA256(nonce, reference),
-    sorted. With the nonce, kept beside the entry, any one person can be shown to be in it.
-    """
-    tree = Tree()
-    for leaf in sorted(digest(nonce, person.encode(), "sha256") for person in persons):
-        tree.append(leaf_hash(leaf))
-    return tree.root().hex()
 
 
 def entry_key(act: str, caller: Caller, key: str) -> str:

@@ -1,0 +1,234 @@
+"""Decisions told again, receipts held against the ledger, samples opened: what an auditor and a recipient check."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consent_ledger.reconcile import Receipt, ReceiptRefused, receipts, reconcile
+from consent_ledger.replay import replay
+from consent_ledger.tree import leaf_hash, verify_inclusion
+from consent_ledger.vault import Vault
+from consent_ledger.vocabulary import ConsentAct, LawfulBasis, Purpose, Reason
+from insight.criteria import Criteria
+from resolvers import gate
+from resolvers.audiences import AudienceAsked, audience
+from resolvers.samples import OpenedSample, SampleRefused, open_sample
+from tests.resolvers.scene import LAKESIDE, RESEARCH, Scene, caller, research
+
+
+@pytest.fixture
+def shared(scene: Scene) -> Scene:
+    """The bureau may see Lakeside's audience; twelve persons came."""
+    scene.bring(LAKESIDE, [{"identifier": f"p{number}@example.org"} for number in range(12)])
+    scene.agree(research(), "lakeside-app", "bureau-app")
+    return scene
+
+
+def ask(scene: Scene, *figures: str, purpose: Purpose = RESEARCH) -> gate.Receipt | None:
+    wanted = AudienceAsked(LAKESIDE, purpose, None, Criteria(), frozenset(figures or {"bookers"}))
+    with scene.inquiry(caller("bureau-app")) as inquiry:
+        audience(inquiry, wanted)
+    return inquiry.receipt
+
+
+def lines(scene: Scene) -> list[bytes]:
+    return [entry.line for entry in scene.entries()]
+
+
+def test_every_decision_is_told_again_from_the_entries_alone(shared: Scene) -> None:
+    ask(shared, "bookers", "spend")
+    ask(shared, "bookers", "contexts")  # place was not agreed
+    ask(shared, purpose=Purpose.SECTOR_BENCHMARK)
+    shared.consent("lakeside-app", "p1@example.org", RESEARCH, ConsentAct.OBJECTED)
+    ask(shared)
+    told = list(replay(lambda: lines(shared)))
+    assert [one.is_disclosure for one in told] == [True, True, False, False, True]
+    assert [one.findings for one in told] == [()] * 5
+
+
+def test_a_decision_after_the_end_of_its_agreement_does_not_come_out_again(shared: Scene) -> None:
+    ask(shared)
+    ended = shared.agree(research(), "lakeside-app", "bureau-app")
+    all_lines = lines(shared)
+    [told] = replay(lambda: all_lines)
+    assert told.holds
+    # the same disclosure, said to rest on the moment before anybody had accepted
+    disclosed = json.loads(all_lines[told.position])
+    first = next(at for at, line in enumerate(all_lines) if b"agreement.accepted" in line)
+    disclosed["body"]["basis"] |= {"size": first, "root": "0" * 64, "seqs": [1]}
+    forged = [*all_lines]
+    forged[told.position] = json.dumps(disclosed, sort_keys=True, separators=(",", ":")).encode()
+    [again] = replay(lambda: forged)
+    assert not again.holds
+    assert any("NO_AGREEMENT" in finding for finding in again.findings)
+    assert any("root" in finding for finding in again.findings)
+    assert ended
+
+
+def test_a_refusal_that_the_ledger_does_not_say_is_found(shared: Scene) -> None:
+    ask(shared, purpose=Purpose.SECTOR_BENCHMARK)
+    all_lines = lines(shared)
+    [told] = replay(lambda: all_lines)
+    refused = json.loads(all_lines[told.position])
+    assert refused["body"]["reasons"] == [Reason.PURPOSE_NOT_COVERED]
+    refused["body"]["reasons"] = [Reason.DPIA_MISSING]
+    forged = [*all_lines]
+    forged[told.position] = json.dumps(refused, sort_keys=True, separators=(",", ":")).encode()
+    [again] = replay(lambda: forged)
+    assert again.findings == ("it was refused for DPIA_MISSING, and the ledger does not say so",)
+
+
+def test_what_lies_in_a_token_or_in_persons_is_said_to_be_untold(shared: Scene) -> None:
+    scene = shared
+    scene.end(scene.agree(research(), "lakeside-app", "bureau-app"), "bureau-app")
+    for agreement in scene.entries():
+        if agreement.type == "agreement.proposed":
+            break
+    scene.end(agreement.body["agreement"], "bureau-app")  # type: ignore[arg-type]  # an id
+    scene.agree(research(minimum_group=100), "lakeside-app", "bureau-app")
+    ask(scene)
+    told = list(replay(lambda: lines(scene)))[-1]
+    assert (told.findings, told.untold) == ((), ("BELOW_K",))
+
+
+# receipts
+
+
+def given(receipt: gate.Receipt | None) -> Receipt:
+    assert receipt is not None
+    return Receipt.of({"position": receipt.position, "entry": receipt.entry, "proof": receipt.proof})
+
+
+def vkey(scene: Scene) -> str:
+    return scene.house.ledger.verifier_key
+
+
+def test_receipts_agree_with_the_ledger_that_gave_them(shared: Scene) -> None:
+    kept = [given(ask(shared)), given(ask(shared, "spend"))]
+    ask(shared, "bookers")
+    found = reconcile(kept, lambda: lines(shared), vkey(shared))
+    assert (found.receipts, found.missing, len(found.unreceipted)) == (2, (), 1)
+
+
+def test_an_omitted_disclosure_is_found(shared: Scene) -> None:
+    first, second = given(ask(shared)), given(ask(shared, "spend"))
+    before = lines(shared)[: second.position]
+    found = reconcile([first, second], lambda: before, vkey(shared))
+    assert found.missing == (
+        f"Entry {second.position} of the receipts is not in the export, which ends before it.",
+    )
+    other = [*lines(shared)]
+    other[second.position] = other[first.position]
+    found = reconcile([first, second], lambda: other, vkey(shared))
+    assert f"Entry {second.position} of the export is not the one in the receipt." in found.missing
+
+
+@pytest.mark.parametrize("part", ["line", "path", "checkpoint"])
+def test_a_receipt_that_proves_nothing_is_said_to_prove_nothing(shared: Scene, part: str) -> None:
+    kept = given(ask(shared))
+    changes: dict[str, Any] = {
+        "line": kept.line.replace(b"bookers", b"lookers").replace(b"r10_99", b"r1_9"),
+        "path": (bytes(32), *kept.path[1:]),
+        "checkpoint": kept.checkpoint.replace("\n\n", "\n\n\n"),
+    }
+    found = reconcile([replace(kept, **{part: changes[part]})], lambda: lines(shared), vkey(shared))
+    assert len(found.missing) == 1
+    assert "proves nothing" in found.missing[0]
+
+
+def test_receipts_are_read_from_answers_as_they_came(shared: Scene, tmp_path: Path) -> None:
+    one, two = ask(shared), ask(shared, "spend")
+    assert one is not None
+    assert two is not None
+    answer = {"data": {"audience": {"bookers": 12}}, "extensions": {"receipt": _told(one)}}
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "a.json").write_text(json.dumps(answer))
+    (kept / "b.jsonl").write_text(json.dumps(_told(two)) + "\n" + json.dumps(_told(one)) + "\n")
+    assert [each.position for each in receipts(kept)] == [one.position, two.position, one.position]
+    (kept / "c.json").write_text('{"entry": 3, "proof": []}')
+    with pytest.raises(ReceiptRefused):
+        receipts(kept)
+
+
+def _told(receipt: gate.Receipt) -> dict[str, Any]:
+    return {"position": receipt.position, "entry": receipt.entry, "proof": receipt.proof}
+
+
+# samples
+
+
+def sample(scene: Scene, position: int, *, seed: str = "s", number: int = 5) -> OpenedSample:
+    with scene.inquiry(caller("audit")) as inquiry:
+        found = open_sample(inquiry, position, seed=seed, number=number)
+    assert isinstance(found, OpenedSample), found
+    return found
+
+
+def test_a_drawn_person_lies_in_the_set_that_was_disclosed(shared: Scene) -> None:
+    receipt = ask(shared)
+    assert receipt is not None
+    found = sample(shared, receipt.position)
+    root = bytes.fromhex(json.loads(receipt.entry)["body"]["subjects"])
+    assert (found.persons, found.root) == (12, root.hex())
+    assert 1 <= len(found.opened) <= 5
+    for one in found.opened:
+        path = [bytes.fromhex(step) for step in one.path]
+        verify_inclusion(leaf_hash(bytes.fromhex(one.leaf)), one.index, 12, path, root)
+        assert one.said == (), "the purpose rests on legitimate interest, and nobody spoke"
+    again = sample(shared, receipt.position)
+    assert again.opened == found.opened
+    assert again.receipt.position == found.receipt.position
+    assert shared.entries()[-1].type == "sample.opened"
+
+
+def test_on_what_a_drawn_person_was_counted_is_opened(shared: Scene) -> None:
+    shared.basis(LAKESIDE, RESEARCH, LawfulBasis.CONSENT)
+    for number in range(12):
+        shared.consent("lakeside-app", f"p{number}@example.org", RESEARCH, ConsentAct.GRANTED)
+    receipt = ask(shared)
+    assert receipt is not None
+    found = sample(shared, receipt.position, number=8)
+    for one in found.opened:
+        [said] = one.said
+        entry = json.loads(said.entry)
+        assert (entry["type"], entry["seq"]) == ("consent.granted", said.position)
+        assert json.loads(said.payload)["act"] == "granted"
+        assert Vault.opens(entry["body"]["commitment"], said.payload.encode(), bytes.fromhex(said.opening))
+
+
+def test_the_draw_follows_from_the_auditors_seed(shared: Scene) -> None:
+    receipt = ask(shared)
+    assert receipt is not None
+    root = bytes.fromhex(json.loads(receipt.entry)["body"]["subjects"])
+    found = sample(shared, receipt.position, seed="dice", number=3)
+    seed = hashlib.sha256(b"dice").digest()
+    draws = (hashlib.sha256(seed + root + at.to_bytes(4, "big")).digest() for at in range(3))
+    assert [one.index for one in found.opened] == sorted({int.from_bytes(d, "big") % 12 for d in draws})
+    assert sample(shared, receipt.position, seed="other dice", number=3).opened != found.opened
+
+
+def test_only_a_disclosure_is_sampled_and_only_by_who_audits(shared: Scene) -> None:
+    receipt = ask(shared)
+    assert receipt is not None
+    for position in (0, 10_000, -1, receipt.position + 1):
+        with pytest.raises(SampleRefused), shared.inquiry(caller("audit")) as inquiry:
+            open_sample(inquiry, position, seed="s", number=1)
+    for name in ("bureau-app", "lakeside-app"):
+        size = shared.size()
+        with shared.inquiry(caller(name)) as inquiry:
+            assert not isinstance(open_sample(inquiry, receipt.position, seed="s", number=1), OpenedSample)
+        assert shared.size() == size
+
+
+def test_answers_that_counted_the_same_persons_share_one_set(shared: Scene) -> None:
+    for _ in range(3):
+        ask(shared)
+    assert shared.rows("select count(*) from subject_set") == [(1,)]
+    assert shared.rows("select count(*), count(distinct nonce) from disclosure_secret") == [(3, 3)]
