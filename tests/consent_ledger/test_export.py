@@ -116,7 +116,7 @@ def test_a_later_export_leaves_no_tile_of_the_earlier_one(
     export.write(ledger, place.engine, folder)
     written = files(folder)
     assert written.pop("tile/0/notes.txt") == b"mine", "what is not ours stays"
-    wanted = {one.path for one in (*tiles_of(SIZE + 1), *bundles_of(SIZE + 1))}
+    wanted = {one.path for one in tiles_of(SIZE + 1)} | {one.path for one in bundles_of(SIZE + 1)}
     assert written.keys() == wanted | {"checkpoint", "key", "export.jsonl"}
 
 
