@@ -94,11 +94,11 @@ def _postgresql() -> list[str]:
             f"ALTER TABLE public.ledger_cosignature ENABLE ALWAYS TRIGGER ledger_cosignature_{name}",
         ]
 
-    on, refuse = "ON public.ledger_cosignature", "ledger_cosignature_refuse"
+    on, refuse = "ON public.ledger_cosignature", "cosignature_refuse"
     statements = [
         function(refuse, "true", _REFUSED),
         function(
-            "ledger_cosignature_next",
+            "cosignature_next",
             "NEW.number IS DISTINCT FROM"
             " (SELECT coalesce(max(number) + 1, 0) FROM public.ledger_cosignature)",
             _NEXT,
@@ -108,5 +108,5 @@ def _postgresql() -> list[str]:
         statements += trigger(f"{event.lower()}_row", f"{event} {on} FOR EACH ROW", refuse)
         statements += trigger(f"{event.lower()}_all", f"{event} {on} FOR EACH STATEMENT", refuse)
     statements += trigger("truncate", f"TRUNCATE {on} FOR EACH STATEMENT", refuse)
-    statements += trigger("insert", f"INSERT {on} FOR EACH ROW", "ledger_cosignature_next")
+    statements += trigger("insert", f"INSERT {on} FOR EACH ROW", "cosignature_next")
     return statements

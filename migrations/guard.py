@@ -16,7 +16,13 @@ from typing import Any
 from alembic.operations import Operations
 from sqlalchemy import Connection, text
 
-from consent_ledger.ledger_tables import append_only_ddl
+from consent_ledger import cosignature_table, ledger_tables
+
+_APPEND_ONLY = {
+    "ledger_entry": ledger_tables.append_only_ddl,
+    "ledger_cosignature": cosignature_table.append_only_ddl,
+}
+"""By table, what keeps it append-only once it is there."""
 
 
 class StepRefused(Exception):
@@ -43,18 +49,19 @@ def refusing_batch() -> Iterator[None]:
 
 
 def refuse_lost_triggers(connection: Connection) -> None:
-    """Raises `StepRefused` when there is a ledger without all the triggers that keep it append-only."""
+    """Raises `StepRefused` when a table of the ledger is there without all that keeps it append-only."""
     dialect = connection.dialect.name
     if dialect == "sqlite":
-        table = text("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'ledger_entry'")
+        tables = text("SELECT name FROM sqlite_master WHERE type = 'table'")
         triggers = text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
     else:
-        table = text("SELECT 1 WHERE to_regclass('ledger_entry') IS NOT NULL")
+        tables = text("SELECT relname FROM pg_class WHERE relkind = 'r' AND pg_table_is_visible(oid)")
         # A: fires always; a disabled trigger is a lost one
         triggers = text("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'A'")
-    if connection.execute(table).first() is None:
-        return
-    statements = append_only_ddl(dialect)
+    there = set(connection.scalars(tables))
+    statements = [
+        statement for table, ddl in _APPEND_ONLY.items() if table in there for statement in ddl(dialect)
+    ]
     wanted = {name for statement in statements for name in re.findall(r"CREATE TRIGGER (\w+)", statement)}
     lost = wanted - set(connection.scalars(triggers))
     if lost:

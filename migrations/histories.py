@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 
-from consent_ledger import ledger_tables, register, standing, vault
+from consent_ledger import cosignature_table, ledger_tables, register, standing, vault
 from insight import tables
 
 _FOLDER = Path(__file__).parent
@@ -24,7 +24,13 @@ class History(StrEnum):
 
 
 METADATA: dict[History, Sequence[MetaData]] = {
-    History.MAIN: (ledger_tables.metadata, register.metadata, standing.metadata, tables.metadata),
+    History.MAIN: (
+        ledger_tables.metadata,
+        register.metadata,
+        standing.metadata,
+        tables.metadata,
+        cosignature_table.metadata,
+    ),
     History.VAULT: (vault.metadata,),
 }
 """The owners' tables, in the order in which they are made."""

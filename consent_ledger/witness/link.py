@@ -106,8 +106,8 @@ class Link:
 
     def _once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Heard:
         self._connection.request(method, f"{self._prefix}{path}", body, dict(headers))
-        response = self._connection.getresponse()
-        data = response.read(_LIMIT + 1)
+        with self._connection.getresponse() as response:
+            data = response.read(_LIMIT + 1)
         if len(data) > _LIMIT:
             self._connection.close()
             raise LinkRefused("The answer is too long.")

@@ -15,6 +15,7 @@ import logging
 import re
 import socket
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -43,6 +44,7 @@ class WitnessServer(ThreadingHTTPServer):
         self.witness = witness
         self.prefix = f"/{prefix.strip('/')}" if prefix.strip("/") else ""
         self._free = threading.BoundedSemaphore(_CONNECTIONS)
+        self._links: set[socket.socket] = set()
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -57,10 +59,19 @@ class WitnessServer(ThreadingHTTPServer):
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
+        self._links.add(request)
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self._links.discard(request)
             self._free.release()
+
+    def server_close(self) -> None:
+        """Close the address and every connection: who waits on one is not left waiting."""
+        super().server_close()
+        for link in list(self._links):
+            with suppress(OSError):
+                link.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 -- the library's signature
         """A connection that broke off is nobody's fault, and no traceback."""
