@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
         "fsck",
         help="compare the ledger in the database with itself, with what was signed, and with an export",
     )
-    fsck.add_argument("folder", nargs="?", help="an export of this ledger, compared byte for byte")
+    fsck.add_argument("folder", nargs="?", help="an export of this ledger, when it is to be compared byte for byte")
     fsck.add_argument("--key", help="verifier key NAME+ID+KEY, instead of the key of this installation")
     fsck.set_defaults(run=_fsck, could_not=2)
 
