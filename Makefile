@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export HOST PORT CULTUURINZICHT_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long soak check bench lock clean
+.PHONY: help run test test-long soak interop check bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -29,18 +29,26 @@ soak: ## kill an appending process a thousand times
 	@PYTHON="$(PYTHON)" sh make/install.sh dev
 	@$(BIN)/python -m tests.consent_ledger.faults.soak
 
+interop: ## let pymerkle, sigstore, Go and npm read our exports (installs what it may, says what it cannot)
+	@PYTHON="$(PYTHON)" sh make/install.sh dev
+	@$(BIN)/python -m tests.interop
+
 check: ## lint, types, import contracts
 	@PYTHON="$(PYTHON)" sh make/install.sh dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/mypy bench/spine.py make/law.py
+	@$(BIN)/mypy bench/spine.py bench/ledger.py make/law.py
 	@$(BIN)/lint-imports
 	@$(BIN)/python make/law.py api schema resolvers consent_ledger insight migrations seeds
 
 bench: ## print costs as ratios against their floors, in one run
 	@PYTHON="$(PYTHON)" sh make/install.sh dev
 	@$(BIN)/python -m bench.spine
+
+bench-ledger: ## the same for the ledger: appends, verifying, reading its head
+	@PYTHON="$(PYTHON)" sh make/install.sh dev
+	@$(BIN)/python -m bench.ledger
 
 lock: ## renew the hash-locked requirements (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/runtime.txt
