@@ -9,7 +9,7 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -55,19 +55,19 @@ def verify(
     policy: Policy | None = None,
     max_age: float | None = None,
     since: Sequence[str] = (),
-    now: Callable[[], float] = time.time,
+    now: float | None = None,
 ) -> Report:
     """
     Check an export and return what holds.
 
     `since` are checkpoints from earlier, which this ledger must go on from; `max_age` in seconds asks how
-    old a quorum of the policy may be. Raises `Refused` with one plain reason otherwise, and `Unknown` when
+    old, at `now`, a quorum of the policy may be. Raises `Refused` with one plain reason otherwise, and `Unknown` when
     only a newer version can tell.
     """
     try:
         with _opened(str(path_or_url), token, cosigned=policy is not None) as source:
             given = None if key is None else read_key(key)
-            return _verify(source, Trust(given, policy, max_age, now()), since)
+            return _verify(source, Trust(given, policy, max_age, time.time() if now is None else now), since)
     except zipfile.BadZipFile:
         raise Refused("The file is neither an export.jsonl nor a whole zip of one.") from None
     except UNREADABLE as error:
