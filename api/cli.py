@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from traceback import extract_tb
 
-from api.commands import CommandRefused, ledger
+from api.commands import CommandRefused, ledger, vault, witness
 from api.settings import Settings
 
 
@@ -121,6 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     release.set_defaults(run=_release)
 
     ledger.add(commands)
+    vault.add(commands)
+    witness.add(commands)
 
     settings = commands.add_parser("settings", help="list the settings with the values in force")
     settings.set_defaults(run=_settings)

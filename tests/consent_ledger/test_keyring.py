@@ -117,3 +117,71 @@ def test_a_crash_before_the_secret_has_its_name_leaves_it_to_be_made(
             keyring.secret("vault")
     assert list((tmp_path / "keys").iterdir()) == []
     assert len(keyring.secret("vault")) == 32
+
+
+# the keys of epochs
+
+
+def test_what_is_missing_is_not_made_where_it_must_exist(tmp_path: Path) -> None:
+    keyring = Keyring.open(tmp_path / "keys")
+    with pytest.raises(KeyringRefused) as caught:
+        keyring.existing("vault-epoch-1")
+    assert caught.value.code == "KEY_MISSING"
+    assert list((tmp_path / "keys").iterdir()) == []
+    made = keyring.secret("vault-epoch-1")
+    assert keyring.existing("vault-epoch-1") == made
+    assert Keyring.open(tmp_path / "keys").existing("vault-epoch-1") == made
+
+
+def test_a_destroyed_epoch_is_overwritten_and_gone(tmp_path: Path) -> None:
+    keyring = Keyring.open(tmp_path / "keys")
+    keyring.secret("vault-epoch-1")
+    other = keyring.secret("vault-epoch-2")
+    path = tmp_path / "keys" / "vault-epoch-1.key"
+    (tmp_path / "beside").hardlink_to(path)  # the same blocks, under a name that stays
+    assert keyring.destroy("vault-epoch-1")
+    assert (tmp_path / "beside").read_bytes() == bytes(32)
+    assert [file.name for file in (tmp_path / "keys").iterdir()] == ["vault-epoch-2.key"]
+    with pytest.raises(KeyringRefused):
+        keyring.existing("vault-epoch-1")
+    assert keyring.existing("vault-epoch-2") == other
+    assert not keyring.destroy("vault-epoch-1")
+
+
+def test_a_crash_while_a_key_is_destroyed_is_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring = Keyring.open(tmp_path / "keys")
+    keyring.secret("vault-epoch-1")
+
+    def die(*_: object) -> None:
+        raise OSError("power")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", die)
+        with pytest.raises(KeyringRefused) as caught:
+            keyring.destroy("vault-epoch-1")
+    assert caught.value.code == "KEY_NOT_DESTROYED"
+    assert (tmp_path / "keys" / "vault-epoch-1.key").read_bytes() == bytes(32), "overwritten first"
+    assert keyring.destroy("vault-epoch-1")
+    assert list((tmp_path / "keys").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["vault", "ledger", "vault-epoch", "../vault-epoch-1", "vault-epoch-", "-1"])
+def test_only_the_key_of_an_epoch_is_destroyed(tmp_path: Path, name: str) -> None:
+    keyring = Keyring.open(tmp_path / "keys")
+    keyring.secret("vault")
+    with pytest.raises(KeyringRefused) as caught:
+        keyring.destroy(name)
+    assert caught.value.code == "KEY_NAME"
+    assert [file.name for file in (tmp_path / "keys").iterdir()] == ["vault.key"]
+
+
+def test_a_forgotten_secret_is_read_again(tmp_path: Path) -> None:
+    keyring = Keyring.open(tmp_path / "keys")
+    before = keyring.secret("vault-epoch-1")
+    Keyring.open(tmp_path / "keys").destroy("vault-epoch-1")
+    assert keyring.existing("vault-epoch-1") == before, "held in memory"
+    keyring.forget("vault-epoch-1")
+    with pytest.raises(KeyringRefused):
+        keyring.existing("vault-epoch-1")

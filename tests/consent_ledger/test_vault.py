@@ -397,6 +397,12 @@ def test_the_labels_of_the_construction_never_change() -> None:
     assert sealing.lookup(bytes(32), " Ada@Voorbeeld.Example ") == (
         "b8ec5dcaff9941a2d75b1ba87885a1568dc1f10c8bb33b5d87d9300e33642920"
     )
+    cipher = sealing.lookup_cipher(bytes(32))
+    stored = cipher.encrypt(bytes(32), [b"thea"])
+    assert stored.hex() == (
+        "21e6eb61e617843fc6d3877b74e95cfc0ef22f734398c35db66052b533024af3b9c0a110c29810353e4a18f9137f3a0b"
+    )
+    assert sealing.unseal_lookup(cipher, stored, "thea") == bytes(32)
     assert (
         sealing.opening(bytes(32), "k").hex()
         == "c0332b6bd38eb1c6b4673c42a84a5ba01329184b91cc4ed9f3fae6f8caa4b9fe"
