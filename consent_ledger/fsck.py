@@ -36,6 +36,7 @@ from consent_ledger.exported import ExportedFolder
 from consent_ledger.finding import CannotLook, Finding
 from consent_ledger.kept import kept_findings, read_kept
 from consent_ledger.ledger_tables import ledger_entry, ledger_head
+from consent_ledger.note import ED25519, VerifierKey
 from consent_ledger.tree import Frontier, leaf_hash
 from consent_ledger.triggers import trigger_findings
 
@@ -62,6 +63,10 @@ class Inspection:
     """
 
     def __init__(self, engine: Engine, *, verifier_key: str, store: Path, folder: Path | None = None) -> None:
+        try:
+            VerifierKey.read(verifier_key, ED25519)
+        except NoteRefused:
+            raise CannotLook("The key to look with is no verifier key NAME+ID+KEY.") from None
         self._engine = engine
         self._key = verifier_key
         self._store = store
