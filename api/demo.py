@@ -49,7 +49,7 @@ class DemoClient:
     auth_method: str = "client_secret_basic"
 
 
-_APP = ROLE_MAY[ClientKind.INSTITUTION_APP] - {Scope.AGREEMENTS_SIGN, Scope.OFFLINE_ACCESS}
+_APP = ROLE_MAY[ClientKind.INSTITUTION_APP] - {Scope.OFFLINE_ACCESS}
 CLIENTS: tuple[DemoClient, ...] = (
     DemoClient("vrijenoot-app", "theatre", RECORDED_HOUSE, ClientKind.INSTITUTION_APP, _APP),
     DemoClient(
@@ -73,6 +73,7 @@ CLIENTS: tuple[DemoClient, ...] = (
                 Scope.AUDIENCES_READ_SEGMENT,
                 Scope.AGREEMENTS_READ,
                 Scope.AGREEMENTS_WRITE,
+                Scope.AGREEMENTS_SIGN,
             }
         ),
     ),

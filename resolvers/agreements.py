@@ -11,7 +11,7 @@ from consent_ledger.log import Acknowledgement
 from consent_ledger.permit import Refusal
 from consent_ledger.question import agreeing_question, agreements_question
 from consent_ledger.state import IllegalEntry
-from consent_ledger.vocabulary import AgreementId, Assurance
+from consent_ledger.vocabulary import AgreementId, Assurance, PartyId
 from resolvers.gate import Inquiry, Receipt, entry_key
 
 
@@ -54,6 +54,28 @@ def agreement(ask: Inquiry, wanted: AgreementId) -> Agreement | Refusal | None:
 def status(ask: Inquiry, found: Agreement) -> str:
     """`proposed active ended refused expired`, at the pinned moment."""
     return found.status(ask.snapshot.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """That one party accepted, by which entry, and how it is proven; `key` when it signed."""
+
+    party: PartyId
+    position: int
+    assurance: Assurance
+    key: str | None
+    key_enrolled_by_operator: bool | None
+
+
+def acceptances(ask: Inquiry, found: Agreement) -> list[Acceptance]:
+    """Who accepted so far, in the order of their entries."""
+    made = []
+    for party, position in sorted(found.accepted_at.items(), key=lambda one: one[1]):
+        key = found.signed_with.get(party)
+        attested = None if key is None else ask.snapshot.state.keys[key].enrolled_by_operator
+        assurance = Assurance.OPERATOR_ATTESTED if key is None else Assurance.PASSKEY
+        made.append(Acceptance(party, position, assurance, key, attested))
+    return made
 
 
 def propose_agreement(

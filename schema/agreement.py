@@ -11,6 +11,7 @@ from consent_ledger.agreements import Agreement as Standing
 from consent_ledger.agreements import Terms
 from consent_ledger.permit import Refusal
 from consent_ledger.vocabulary import (
+    Assurance,
     ControllerRole,
     FieldGroup,
     Granularity,
@@ -20,9 +21,11 @@ from consent_ledger.vocabulary import (
     Purpose,
     Scope,
 )
+from resolvers.agreements import Acceptance as Accepted
 from resolvers.agreements import Changed
 from schema.directives import OPEN, any_of, requires
 from schema.ids import global_id, local_id
+from schema.key import AssertionInput, enrolment
 from schema.paging import PageInfo
 from schema.receipt import Receipt, receipt
 from schema.refused import Refused, refused
@@ -30,6 +33,17 @@ from schema.viewer import INSTITUTION
 
 AGREEMENT = "Agreement"
 READ = requires(Scope.AGREEMENTS_READ)
+
+
+@strawberry.type(description="That one party accepted an agreement, and how it is proven.", directives=READ)
+class Acceptance:
+    party: strawberry.ID = strawberry.field(description="Global id of who accepted.")
+    position: int = strawberry.field(description="The entry by which it accepted.")
+    assurance: Assurance = strawberry.field(description="By its own signature, or on the operator's word.")
+    key: strawberry.ID | None = strawberry.field(description="The key that signed; null when none did.")
+    key_enrolment: Assurance | None = strawberry.field(
+        description="How that key became the house's; null when none signed."
+    )
 
 
 @strawberry.type(description="An agreement between organisations, as it stands.", directives=READ)
@@ -40,6 +54,9 @@ class Agreement:
     sources: list[strawberry.ID] = strawberry.field(description="Global ids of who gives.")
     recipients: list[strawberry.ID] = strawberry.field(description="Global ids of who receives.")
     accepted_by: list[strawberry.ID] = strawberry.field(description="Global ids of who accepted so far.")
+    acceptances: list[Acceptance] = strawberry.field(
+        description="The same with how each is proven, in the order of their entries."
+    )
     purposes: list[Purpose] = strawberry.field(description="For which purposes.")
     groups: list[FieldGroup] = strawberry.field(description="Which field groups.")
     granularity: Granularity = strawberry.field(description="How fine at most.")
@@ -51,7 +68,7 @@ class Agreement:
     positions: list[int] = strawberry.field(description="Its entries in the ledger.")
 
 
-def agreement(found: Standing, status: str) -> Agreement:
+def agreement(found: Standing, status: str, accepted: list[Accepted]) -> Agreement:
     """An agreement as GraphQL shows it."""
     return Agreement(
         id=strawberry.ID(global_id(AGREEMENT, found.id)),
@@ -60,6 +77,7 @@ def agreement(found: Standing, status: str) -> Agreement:
         sources=_parties(found.sources),
         recipients=_parties(found.recipients),
         accepted_by=_parties(found.accepted),
+        acceptances=[_acceptance(one) for one in accepted],
         purposes=sorted(found.purposes),
         groups=sorted(found.groups),
         granularity=found.granularity,
@@ -71,6 +89,17 @@ def agreement(found: Standing, status: str) -> Agreement:
         minimum_group=found.minimum_group,
         terms_sha256=found.terms_sha256,
         positions=list(found.seqs),
+    )
+
+
+def _acceptance(found: Accepted) -> Acceptance:
+    attested = found.key_enrolled_by_operator
+    return Acceptance(
+        party=strawberry.ID(global_id(INSTITUTION, found.party)),
+        position=found.position,
+        assurance=found.assurance,
+        key=None if found.key is None else strawberry.ID(found.key),
+        key_enrolment=None if attested is None else enrolment(is_attested=attested),
     )
 
 
@@ -139,7 +168,27 @@ class ProposeAgreementInput:
     )
 
 
-@strawberry.input(description="Accept or end one agreement.", directives=OPEN)
+@strawberry.input(
+    description="The own organisation's signature under an agreement.",
+    directives=requires(Scope.AGREEMENTS_SIGN),
+)
+class SignatureInput:
+    preview_sha256: str = strawberry.field(description="Checksum of the preview that was shown.")
+    assertion: AssertionInput = strawberry.field(description="Over the challenge of that preview.")
+
+
+@strawberry.input(description="Accept one agreement.", directives=OPEN)
+class AcceptAgreementInput:
+    idempotency_key: str = strawberry.field(description="Your own key; repeating it changes nothing.")
+    agreement: strawberry.ID = strawberry.field(description="Global id of the agreement.")
+    signature: SignatureInput | None = strawberry.field(
+        default=None,
+        description="By a key of your organisation; without it the acceptance stands on the operator's word.",
+        directives=requires(Scope.AGREEMENTS_SIGN),
+    )
+
+
+@strawberry.input(description="End one agreement.", directives=OPEN)
 class AgreementInput:
     idempotency_key: str = strawberry.field(description="Your own key; repeating it changes nothing.")
     agreement: strawberry.ID = strawberry.field(description="Global id of the agreement.")

@@ -9,16 +9,40 @@ import strawberry
 from consent_ledger.permit import Refusal
 from consent_ledger.vocabulary import AgreementId, Scope
 from resolvers import agreements as agreement_door
+from resolvers import keys as key_door
+from resolvers import previews as preview_door
+from resolvers import signing as signing_door
 from resolvers.consent import Decision, record_consent
-from schema.agreement import AGREEMENT, AgreementInput, AgreementPayload, ProposeAgreementInput, changed
+from schema.agreement import (
+    AGREEMENT,
+    AcceptAgreementInput,
+    AgreementInput,
+    AgreementPayload,
+    ProposeAgreementInput,
+    changed,
+)
 from schema.consent import ConsentPayload, ConsentRecorded, RecordConsentInput
 from schema.context import Asked
-from schema.directives import OPEN, requires
+from schema.directives import OPEN, any_of, requires
 from schema.ids import local_id
+from schema.key import (
+    KeyHolderForgotten,
+    KeyHolderPayload,
+    PrepareSigningKeyInput,
+    PrepareSigningKeyPayload,
+    RegisterSigningKeyInput,
+    RetireSigningKeyInput,
+    SigningKeyPayload,
+    key_changed,
+    prepared,
+)
+from schema.octets import octets
+from schema.preview import AgreementPreviewPayload, PreviewAgreementInput, preview
 from schema.receipt import receipt
 from schema.refused import refused
 
 WRITE = requires(Scope.AGREEMENTS_WRITE)
+SIGN = requires(Scope.AGREEMENTS_SIGN)
 
 
 @strawberry.type(description="Everything that can be changed.", directives=OPEN)
@@ -43,16 +67,43 @@ class Mutation:
         return changed(done)
 
     @strawberry.mutation(
-        description="Accept an agreement for your own organisation. Recorded as attested by the operator.",
-        directives=WRITE,
+        description=(
+            "Show what an agreement would let leave: your own organisation's side of it. What was shown is kept, "
+            "so that a signature can name it."
+        ),
+        directives=SIGN,
+    )
+    def preview_agreement(
+        self,
+        info: Asked,
+        input: Annotated[PreviewAgreementInput, strawberry.argument(description="What is to be done.")],
+    ) -> AgreementPreviewPayload | None:
+        wanted = AgreementId(local_id(AGREEMENT, input.agreement))
+        return preview(preview_door.make_preview(info.context.ask, wanted))
+
+    @strawberry.mutation(
+        description=(
+            "Accept an agreement for your own organisation: by its signature, or, with `agreements:write` and "
+            "without one, recorded as attested by the operator."
+        ),
+        directives=any_of(Scope.AGREEMENTS_WRITE, Scope.AGREEMENTS_SIGN),
     )
     def accept_agreement(
         self,
         info: Asked,
-        input: Annotated[AgreementInput, strawberry.argument(description="What is to be done.")],
+        input: Annotated[AcceptAgreementInput, strawberry.argument(description="What is to be done.")],
     ) -> AgreementPayload | None:
-        wanted = AgreementId(local_id(AGREEMENT, input.agreement))
-        return changed(agreement_door.accept_agreement(info.context.ask, wanted, key=input.idempotency_key))
+        ask, wanted = info.context.ask, AgreementId(local_id(AGREEMENT, input.agreement))
+        if input.signature is None:
+            return changed(agreement_door.accept_agreement(ask, wanted, key=input.idempotency_key))
+        done = signing_door.sign_agreement(
+            ask,
+            wanted,
+            preview_sha256=input.signature.preview_sha256,
+            assertion=input.signature.assertion.assertion(),
+            key=input.idempotency_key,
+        )
+        return changed(done)
 
     @strawberry.mutation(
         description="End an agreement, alone and at once; one that is only proposed is refused by it.",
@@ -65,6 +116,54 @@ class Mutation:
     ) -> AgreementPayload | None:
         wanted = AgreementId(local_id(AGREEMENT, input.agreement))
         return changed(agreement_door.end_agreement(info.context.ask, wanted, key=input.idempotency_key))
+
+    @strawberry.mutation(
+        description="Get a name and a challenge for a new key with which your organisation is to sign.",
+        directives=SIGN,
+    )
+    def prepare_signing_key(
+        self,
+        info: Asked,
+        input: Annotated[PrepareSigningKeyInput, strawberry.argument(description="What is to be done.")],
+    ) -> PrepareSigningKeyPayload | None:
+        return prepared(key_door.prepare_key(info.context.ask, input.algorithm, octets(input.public_key)))
+
+    @strawberry.mutation(
+        description=(
+            "Register a key with which your organisation signs. A further key is approved by one that stands; "
+            "the first is enrolled on the operator's word, and shown so."
+        ),
+        directives=SIGN,
+    )
+    def register_signing_key(
+        self,
+        info: Asked,
+        input: Annotated[RegisterSigningKeyInput, strawberry.argument(description="What is to be done.")],
+    ) -> SigningKeyPayload | None:
+        ask, given = info.context.ask, input.registration()
+        return key_changed(key_door.register_own_key(ask, given, key=input.idempotency_key))
+
+    @strawberry.mutation(
+        description="Let a key of your organisation sign no more, at once. What it signed before stands.",
+        directives=SIGN,
+    )
+    def retire_signing_key(
+        self,
+        info: Asked,
+        input: Annotated[RetireSigningKeyInput, strawberry.argument(description="What is to be done.")],
+    ) -> SigningKeyPayload | None:
+        ask = info.context.ask
+        return key_changed(key_door.retire_own_key(ask, input.key, input.cause, key=input.idempotency_key))
+
+    @strawberry.mutation(
+        description="Forget whose a retired key was, and on which device. The key stays in the ledger.",
+        directives=SIGN,
+    )
+    def forget_key_holder(
+        self, info: Asked, key: Annotated[strawberry.ID, strawberry.argument(description="The key.")]
+    ) -> KeyHolderPayload | None:
+        done = key_door.forget_key_holder(info.context.ask, key)
+        return refused(done) if isinstance(done, Refusal) else KeyHolderForgotten(key=key, was_known=done)
 
     @strawberry.mutation(
         description="Record what a visitor decided about one purpose at your own house.",

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from consent_ledger.agreements import Agreement as Standing
 from consent_ledger.permit import Period, Refusal
 from consent_ledger.vocabulary import AgreementId, PartyId, Purpose, Scope
 from insight.benchmarks import Metric, Statistic
@@ -15,10 +16,13 @@ from resolvers import agreements as agreement_door
 from resolvers import benchmarks as benchmark_door
 from resolvers import imports as import_door
 from resolvers import institutions as register_door
+from resolvers import keys as key_door
 from resolvers import ledger as ledger_door
+from resolvers import previews as preview_door
 from resolvers.audiences import AudienceAsked
 from resolvers.audiences import audience as read_audience
 from resolvers.benchmarks import BenchmarkAsked
+from resolvers.gate import Inquiry
 from schema.agreement import AGREEMENT, Agreement, AgreementConnection, AgreementEdge, agreement
 from schema.audience import (
     FIGURES,
@@ -35,9 +39,11 @@ from schema.definition import Definition, defined
 from schema.directives import OPEN, requires
 from schema.ids import local_id
 from schema.imports import ImportConnection, ImportEdge, imported
+from schema.key import SigningKeys, signing_keys
 from schema.ledger import Ledger, Production, PublishedPurpose, Segment, SegmentModel
 from schema.paging import after as after_cursor
 from schema.paging import cursor, page_info, page_size
+from schema.preview import AgreementPreview, shown_preview
 from schema.refused import RefusedWhole
 from schema.viewer import (
     INSTITUTION,
@@ -168,10 +174,7 @@ class Query:
         )
         if isinstance(found, Refusal):
             raise RefusedWhole(found)
-        edges = [
-            AgreementEdge(node=agreement(one, agreement_door.status(ask, one)), cursor=cursor(one.id))
-            for one in found[:size]
-        ]
+        edges = [AgreementEdge(node=_agreement(ask, one), cursor=cursor(one.id)) for one in found[:size]]
         return AgreementConnection(
             edges=edges, page_info=page_info(len(found), size, edges[-1].cursor if edges else None)
         )
@@ -187,7 +190,32 @@ class Query:
         found = agreement_door.agreement(ask, AgreementId(local_id(AGREEMENT, id)))
         if isinstance(found, Refusal):
             raise RefusedWhole(found)
-        return None if found is None else agreement(found, agreement_door.status(ask, found))
+        return None if found is None else _agreement(ask, found)
+
+    @strawberry.field(
+        description="A preview of an agreement as it was shown to the own organisation; null when it never was.",
+        directives=requires(Scope.AGREEMENTS_READ),
+    )
+    def agreement_preview(
+        self,
+        info: Asked,
+        sha256: Annotated[str, strawberry.argument(description="Checksum of the preview.")],
+    ) -> AgreementPreview | None:
+        found = preview_door.preview(info.context.ask, sha256)
+        if isinstance(found, Refusal):
+            raise RefusedWhole(found)
+        return None if found is None else shown_preview(found)
+
+    @strawberry.field(
+        description="The keys with which the own house signs, retired ones too.",
+        directives=requires(Scope.AGREEMENTS_READ),
+    )
+    def signing_keys(self, info: Asked) -> SigningKeys | None:
+        ask = info.context.ask
+        found = key_door.own_keys(ask)
+        if isinstance(found, Refusal):
+            raise RefusedWhole(found)
+        return signing_keys(ask.house.rp_id, found)
 
     @strawberry.field(
         description="What the own house brought in, newest first.", directives=requires(Scope.IMPORTS_READ)
@@ -261,6 +289,11 @@ class Query:
 
 criteria_of = criteria
 """The argument of `Query.audience` bears the same name."""
+
+
+def _agreement(ask: Inquiry, found: Standing) -> Agreement:
+    """An agreement with its status and who accepted it, as this request sees it."""
+    return agreement(found, agreement_door.status(ask, found), agreement_door.acceptances(ask, found))
 
 
 def _position(text: str) -> int:
