@@ -56,7 +56,7 @@ class Rounds:
 
     folder: Path
     nursery: Nursery
-    dice: random.Random
+    dice: random.Random = field(default_factory=random.Random)
     wrong: Wrong = ""
     threads: int = 4
     account: Account = field(default_factory=Account)
@@ -86,7 +86,7 @@ class Rounds:
         self.tally.while_opening += not was_open
         self.tally.acknowledged += len(self.account.told) - before
         self.tally.in_the_dark += len(self.account.open)
-        self._hold()
+        self.hold()
         self.nursery.check()
 
     def finish(self) -> None:
@@ -98,7 +98,7 @@ class Rounds:
             self.account.hear(line)
         assert said[-1] == "done", said[-1]
         assert not self.account.open
-        self._hold()
+        self.hold()
         self.nursery.check()
         verified(self.folder, self.url)
 
@@ -121,7 +121,8 @@ class Rounds:
             timer.join()
         return was_open
 
-    def _hold(self) -> None:
+    def hold(self) -> None:
+        """Hold a copy of the files against what was said; the files themselves stay as the kill left them."""
         copy = self.folder.with_name(f"{self.folder.name}-copy")
         shutil.copytree(self.folder, copy, ignore=shutil.ignore_patterns("*-shm"))
         try:
