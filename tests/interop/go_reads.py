@@ -76,10 +76,17 @@ def _install() -> None:
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         raise NotHere(f"needs Debian's packages {' and '.join(PACKAGES)}; as root: {' '.join(command)}")
     print("installing", *PACKAGES, flush=True)
-    ran = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    ran = _apt(command)
+    if ran.returncode:  # perhaps it only knows no packages yet, as in a new container
+        _apt(["apt-get", "update", "-q"])
+        ran = _apt(command)
     if ran.returncode or not _is_here():
         said = (ran.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise NotHere(f"apt-get could not install {' and '.join(PACKAGES)}: {said}")
+
+
+def _apt(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
 
 
 def _version() -> str:

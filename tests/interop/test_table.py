@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.interop.__main__ import run
+from tests.interop.go_reads import Go
+from tests.interop.npm_reads import Npm
 from tests.interop.pymerkle_reads import Pymerkle
+from tests.interop.sigstore_reads import SigstorePython
+from tests.interop.spoiling import LIES
 from tests.interop.verifiers import Counted, NotHere, Part, Refused, Verifier
+
+PAGE = Path(__file__).parents[2] / "docs" / "interop.md"
+
+
+def locked_version() -> str:
+    """Of @sigstore/verify."""
+    lock = json.loads((Path(__file__).with_name("npm") / "package-lock.json").read_text())
+    return str(lock["packages"]["node_modules/@sigstore/verify"]["version"])
 
 
 class Blind:
@@ -74,3 +87,21 @@ def test_a_fault_of_ours_is_no_refusal(exports: dict[int, Path], tmp_path: Path)
 
     with pytest.raises(ValueError, match="a fault"):
         run({"broken": lambda _: Broken()}, exports, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "reads"),
+    [
+        (Pymerkle.name, Pymerkle.version, Pymerkle.reads),
+        (SigstorePython.name, SigstorePython.version, SigstorePython.reads),
+        (Go.name, "", Go.reads),
+        (Npm.name, locked_version(), Npm.reads),
+    ],
+)
+def test_the_page_shows_what_is_locked_and_how_many_lies_are_told(
+    name: str, version: str, reads: frozenset[Part]
+) -> None:
+    (row,) = [line for line in PAGE.read_text().splitlines() if line.startswith(f"{name} ") and "|" in line]
+    lies = sum(lie.part in reads for lie in LIES)
+    assert row.split("|")[1].strip().startswith(version)
+    assert row.endswith(f"accepts all; refuses {lies} of {lies} lies")
