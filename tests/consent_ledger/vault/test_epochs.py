@@ -118,6 +118,27 @@ def test_a_file_that_is_put_back_from_before_is_refused(
     assert not (keyring._folder / "vault-epoch-1.key").exists(), "a destroyed key is not made again"
 
 
+def test_rotating_waits_for_who_writes_and_stands_in_no_deadlock(
+    database: Database, vault: Vault, vault_engine: Engine
+) -> None:
+    refs = vault.persons(THEA, addresses(30), under="import")
+    rotated: list[int] = []
+    thread = threading.Thread(target=lambda: rotated.append(vault.rotate()))
+    first, last = min(refs), max(refs)
+    with writing(vault_engine) as connection:
+        held = update(vault_person).values(made=None)
+        connection.execute(held.where(vault_person.c.ref == last))
+        thread.start()
+        time.sleep(0.2)
+        if database.kind == "postgresql":
+            assert lying(vault_engine) == {1: 1, 2: 29}
+        connection.execute(held.where(vault_person.c.ref == first))
+    thread.join()
+    assert rotated == [2]
+    assert lying(vault_engine) == {2: 30}
+    assert vault.persons(THEA, addresses(30), under="again") == refs
+
+
 def test_an_epoch_in_use_is_not_destroyed(vault: Vault, vault_engine: Engine) -> None:
     vault.persons(THEA, [MAIL], under="import")
     for epoch in (0, 1, 2):
