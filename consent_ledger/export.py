@@ -8,7 +8,7 @@ The export: every entry as one line, in order, the tree as tiles, and the checkp
     tile/entries/000 …     the same leaves once more, as a tile reader wants them
 
 The paths are those of the addresses below `/ledger/`: a web server over such a folder is a mirror. Any
-RFC 6962 implementation can rebuild the root from `export.jsonl` alone; `verify.py` does it with nothing
+RFC 6962 implementation can rebuild the root from `export.jsonl` alone; the verifier does it with nothing
 but Python.
 
 Entries never change, so an export needs no long transaction: what it says ends at its checkpoint, and is

@@ -22,17 +22,42 @@ def add(commands: Commands) -> None:
     export.add_argument("folder")
     export.set_defaults(run=_export)
 
-    verify = below.add_parser("verify", help="verify an export offline, or a server")
-    verify.add_argument("path_or_url", help="folder, zip, export.jsonl, or the address of a server")
+    # the arguments of consent_ledger.verify, told here again: importing it would slow every other command
+    verify = below.add_parser("verify", help="verify an export offline, or a server, a proof or receipts")
+    verify.add_argument(
+        "path_or_url",
+        help="folder, zip or export.jsonl; the address of a server; a .tlog-proof; or receipts as .json",
+    )
     verify.add_argument("--key", help="verifier key NAME+ID+KEY, from another source than the export")
-    verify.add_argument("--token", help="bearer token with ledger:export, for the address of a server")
+    verify.add_argument(
+        "--policy", help="C2SP tlog-policy: the logs and witnesses that you believe, and how many"
+    )
+    verify.add_argument(
+        "--max-age", help="how old the cosignatures may be that the policy needs: seconds, or 1h"
+    )
+    verify.add_argument(
+        "--since",
+        action="append",
+        help="a checkpoint that you kept from earlier, which this ledger must go on from; can be repeated",
+    )
+    verify.add_argument("--entry", help="the entry that a .tlog-proof is about")
+    verify.add_argument("--token", help="bearer token for a server; other users see it in the process list")
+    verify.add_argument(
+        "--token-file", help="a file with the token; without it, CULTUURINZICHT_TOKEN of the environment"
+    )
     verify.set_defaults(run=_verify)
+
+    verifier = below.add_parser("verifier", help="write the verifier as one file that Python runs anywhere")
+    verifier.add_argument("file", help="where it comes, such as verify.pyz")
+    verifier.set_defaults(run=_verifier)
 
     fsck = below.add_parser(
         "fsck",
         help="compare the ledger in the database with itself, with what was signed, and with an export",
     )
-    fsck.add_argument("folder", nargs="?", help="an export of this ledger, when it is to be compared byte for byte")
+    fsck.add_argument(
+        "folder", nargs="?", help="an export of this ledger, when it is to be compared byte for byte"
+    )
     fsck.add_argument("--key", help="verifier key NAME+ID+KEY, instead of the key of this installation")
     fsck.set_defaults(run=_fsck, could_not=2)
 
@@ -61,8 +86,24 @@ def _export(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     from consent_ledger import verify
 
-    given = [f"--{name}={value}" for name in ("key", "token") if (value := getattr(arguments, name))]
-    return verify.main([*given, "--", arguments.path_or_url])
+    return verify.run(arguments)
+
+
+def _verifier(arguments: argparse.Namespace) -> int:
+    from consent_ledger.verify import carry
+
+    try:
+        with Path(arguments.file).open("wb") as file:
+            carry.write(file)
+    except OSError:
+        raise CommandRefused(
+            f"The file {arguments.file} cannot be written; choose another place for it."
+        ) from None
+    print(
+        f"The verifier stands in {arguments.file}; it needs Python and `cryptography`, and nothing of ours."
+    )
+    print(f"Run it with: python {arguments.file} EXPORT --key NAME+ID+KEY")
+    return 0
 
 
 def _fsck(arguments: argparse.Namespace) -> int:

@@ -45,7 +45,7 @@ def read(line: bytes, seq: int) -> Entry:
     except UnicodeDecodeError:
         raise Refused(f"Line {seq + 1} is not JSON as the ledger writes it.") from None
     # of a quick line the end is known; of any other, this is no type
-    quick = _QUICK.get(text[text.rfind('"type":"') + 8 : -len(_END)])
+    quick = _QUICK[text[text.rfind('"type":"') + 8 : -len(_END)]]
     entry = None if quick is None else quick(text)
     if entry is None:
         entry = _parsed(text, seq)
@@ -103,7 +103,17 @@ def _quick(kind: str) -> Callable[[str], Entry | None] | None:
     return quick
 
 
-_QUICK = {kind: _quick(kind) for kind in BODIES}
+class _Readers(dict[str, Callable[[str], Entry | None] | None]):
+    """By type; made when the first line of a type comes, and none for a type that is not known."""
+
+    def __missing__(self, kind: str) -> Callable[[str], Entry | None] | None:
+        if kind not in BODIES:
+            return None
+        self[kind] = _quick(kind)
+        return self[kind]
+
+
+_QUICK = _Readers()
 
 
 # The thorough way

@@ -170,10 +170,10 @@ def fetch(address: str, token: str | None, folder: Path, *, cosigned: bool) -> F
 def _why(status: int, path: str, token: str | None) -> str:
     if status == 401:
         return (
-            "The server asks who you are: give --token-file, or CULTUURINZICHT_TOKEN, with a token that has the"
+            "The server asks who you are (401): give --token-file, or CULTUURINZICHT_TOKEN, with a token that has the"
             " scope ledger:export."
             if token is None
-            else "The server does not take this token; it may have expired. Ask for a new one."
+            else "The server does not take this token (401); it may have expired. Ask for a new one."
         )
     if status == 403:
         return f"The server answered 403 for {path}: this token has not the scope ledger:export."

@@ -62,14 +62,7 @@ def _below(
 
 
 def _command(name: str, parser: argparse.ArgumentParser, told: str) -> str:
-    if name.endswith(" ledger verify"):  # its arguments belong to the verifier, which stands alone
-        arguments = [
-            "- `PATH_OR_URL`: folder, zip, `export.jsonl`, or the address of a server",
-            "- `--key`: verifier key `NAME+ID+KEY`, from another source than the export",
-            "- `--token`: bearer token, when the export is fetched from a server",
-        ]
-    else:
-        arguments = [_argument(one) for one in parser._actions if "-h" not in one.option_strings]
+    arguments = [_argument(one) for one in parser._actions if "-h" not in one.option_strings]
     parts = (f"## `{name}`", f"{told[0].upper()}{told[1:]}.", "\n".join(arguments))
     return "\n\n".join(part for part in parts if part)
 
@@ -79,7 +72,7 @@ def _argument(one: argparse.Action) -> str:
     said = [one.help or ""]
     if one.choices:
         said.append("one of " + ", ".join(f"`{choice}`" for choice in one.choices))
-    if one.default not in {None, False} and one.default is not argparse.SUPPRESS:
+    if one.default not in (None, False, []) and one.default is not argparse.SUPPRESS:
         said.append(f"default `{one.default}`")
     if one.required and one.option_strings:
         said.append("required")
