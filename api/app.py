@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -18,6 +21,7 @@ from api.errors import INTERNAL, Code, Problem
 from api.graphql.answer import log_defect
 from api.graphql.endpoint import Endpoint
 from api.rest import routes
+from api.witness_routes import routes as witness_routes
 
 _NOT_FOUND = Problem(
     "NOT_FOUND",
@@ -33,10 +37,25 @@ _WRONG_METHOD = Problem(
 
 def create_app(parts: Assembled) -> Starlette:
     """The application of an assembled house. Raises `SchemaRefused` when the schema may not be served."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        """While requests are answered, witnesses are given what is new."""
+        if parts.witnessing is None:
+            yield
+            return
+        parts.witnessing.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(parts.witnessing.stop)
+
     app = Starlette(
+        lifespan=lifespan,
         routes=[
             Route("/graphql", Endpoint(GraphQLDoor(parts))),
             *parts.oauth.routes(),
+            *witness_routes(parts),
             *routes(parts),
         ],
         middleware=[Middleware(Masked)],

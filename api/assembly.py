@@ -15,10 +15,13 @@ from api.oauth.service import OAuth
 from api.settings import Settings, SettingsRefused
 from consent_ledger.checkpoint import CheckpointStore, NoteRefused, Signer, StoreRefused
 from consent_ledger.clock import Clock, system_clock
+from consent_ledger.cosigning import Policy, PolicyRefused
 from consent_ledger.database import Login, open_engine, reading
 from consent_ledger.keyring import Keyring
 from consent_ledger.log import Ledger, ledger_entry
 from consent_ledger.vault import Vault
+from consent_ledger.witness.link import LinkRefused
+from consent_ledger.witnessing import Witnessing
 from insight.index import Indexes
 from insight.intake.pipeline import Intake
 from migrations.histories import History
@@ -42,6 +45,8 @@ class Assembled:
     settings: Settings
     house: House
     oauth: OAuth
+    witnessing: Witnessing | None
+    """The witnesses of the ledger, when the settings name a policy."""
 
 
 def prepare(settings: Settings) -> None:
@@ -99,6 +104,10 @@ def assembled(
         else:
             ledger = Ledger.open(engine, store, signer, clock=clock)
         stack.callback(ledger.close)
+        witnessing = _witnessing(settings, engine, ledger)
+        if witnessing is not None:
+            stack.callback(witnessing.stop)
+            witnessing.greet()  # before anything is written: one of them may know more than the database
         recorded = _recorded(engine)
         vault = Vault.open(vault_engine, keyring, is_recorded=recorded)
         vault.finish_erasures(recorded, older_than=UNDER_WAY)
@@ -121,7 +130,7 @@ def assembled(
             audience=f"{settings.base_url}/graphql",
             clock=clock,
         )
-        yield Assembled(settings, house, oauth)
+        yield Assembled(settings, house, oauth, witnessing)
 
 
 def _signer(settings: Settings, keyring: Keyring) -> Signer:
@@ -159,6 +168,24 @@ def _store(settings: Settings) -> CheckpointStore:
             f"See that {settings.checkpoint_store} (CULTUURINZICHT_CHECKPOINT_STORE) is a file of its own that"
             " can be written, in a folder that is there.",
         ) from None
+
+
+def _witnessing(settings: Settings, engine: Engine, ledger: Ledger) -> Witnessing | None:
+    path = settings.witness_policy
+    if path is None:
+        return None
+    step = f"See {path} (CULTUURINZICHT_WITNESS_POLICY); without this setting no witness is asked."
+    try:
+        policy = Policy.read(path.read_bytes())
+        if policy.logs and ledger.verifier_key not in {str(log.key) for log in policy.logs}:
+            raise SettingsRefused("The policy of witnesses is that of other ledgers, not of this one.", step)
+        return Witnessing(engine, ledger, policy, interval=settings.witness_interval)
+    except OSError:
+        raise SettingsRefused("The policy of witnesses cannot be read.", step) from None
+    except PolicyRefused as refused:
+        raise SettingsRefused(refused.sentence, step) from None
+    except LinkRefused:
+        raise SettingsRefused("The policy of witnesses has an address that is none.", step) from None
 
 
 def _is_empty(engine: Engine) -> bool:

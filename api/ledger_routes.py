@@ -64,11 +64,13 @@ class _LedgerRoutes:
         self._house = parts.house
 
     async def checkpoint(self, request: Request) -> Response:
-        """The last signed checkpoint: what witnesses and auditors compare."""
+        """The last signed checkpoint, with what witnesses signed of it: what auditors compare."""
 
         def read(_: str) -> Response:
             with reading(self._house.engine) as connection:
                 note = self._house.ledger.checkpoint(connection)
+                if self._parts.witnessing is not None:
+                    note = self._parts.witnessing.with_cosignatures(connection, note)
             tag = f'"{_digest(note)}"'
             headers = {**_ASK_AGAIN, "ETag": tag}
             if tag in _tags(request.headers.get("if-none-match", "")):

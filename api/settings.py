@@ -8,6 +8,7 @@ prints this list with the values in force.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,7 @@ from pathlib import Path
 PREFIX = "CULTUURINZICHT_"
 
 
+_SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- names them, binds nothing
 
 
@@ -89,6 +91,18 @@ SETTINGS: tuple[Setting, ...] = (
         "address under which clients reach the server; issuer of tokens",
         "tokens of another issuer are refused",
     ),
+    Setting(
+        "WITNESS_POLICY",
+        "none: no witness is asked",
+        "file that names the witnesses of the ledger and how many must sign (C2SP tlog-policy)",
+        "a sentence, and no start",
+    ),
+    Setting(
+        "WITNESS_INTERVAL",
+        "5",
+        "seconds between two checkpoints that are given to witnesses, 0.1 to 3600",
+        "a sentence, and no start",
+    ),
     Setting("HOST", "127.0.0.1", "address to listen on", "a sentence, and no start"),
     Setting("PORT", "8000", "port to listen on, 1 to 65535", "a sentence, and no start"),
     Setting(
@@ -111,6 +125,8 @@ class Settings:
     vault_database_url: str
     keys_dir: Path
     checkpoint_store: Path
+    witness_policy: Path | None
+    witness_interval: float
     origin: str
     base_url: str
     host: str
@@ -136,6 +152,8 @@ class Settings:
             vault_database_url=value("VAULT_DATABASE_URL", f"sqlite:///{data / 'vault.db'}"),
             keys_dir=Path(value("KEYS_DIR", str(data / "keys"))).absolute(),
             checkpoint_store=Path(value("CHECKPOINT_STORE", str(data / "checkpoint" / "last.db"))).absolute(),
+            witness_policy=Path(policy).absolute() if (policy := value("WITNESS_POLICY", "")) else None,
+            witness_interval=_seconds(value("WITNESS_INTERVAL", "5")),
             origin=value("ORIGIN", "cultuurinzicht.example/ledger"),
             base_url=value("BASE_URL", f"http://{_in_address(host)}:{port}").rstrip("/"),
             host=host,
@@ -153,6 +171,8 @@ class Settings:
             "VAULT_DATABASE_URL": _without_password(self.vault_database_url),
             "KEYS_DIR": str(self.keys_dir),
             "CHECKPOINT_STORE": str(self.checkpoint_store),
+            "WITNESS_POLICY": "" if self.witness_policy is None else str(self.witness_policy),
+            "WITNESS_INTERVAL": f"{self.witness_interval:g}",
             "ORIGIN": self.origin,
             "BASE_URL": self.base_url,
             "HOST": self.host,
@@ -172,6 +192,12 @@ def _port(text: str) -> int:
     if not text.isdecimal() or len(text) > 5 or not 1 <= int(text) <= 65535:
         raise SettingsRefused(f"{PREFIX}PORT must be a number from 1 to 65535.")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    if _SECONDS.fullmatch(text) is None or not 0.1 <= float(text) <= 3600:
+        raise SettingsRefused(f"{PREFIX}WITNESS_INTERVAL must be a number of seconds from 0.1 to 3600.")
+    return float(text)
 
 
 def _day(text: str) -> date | None:

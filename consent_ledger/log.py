@@ -265,10 +265,6 @@ class Ledger:
         self._keeper.keep(head.checkpoint)
         return head.checkpoint
 
-    def checkpoint_of(self, connection: Connection, size: int) -> str:
-        """The signed checkpoint of the first `size` entries. Raises `NotRecorded`."""
-        return self._signer.sign(size, self.root(connection, size))
-
     def root(self, connection: Connection, size: int) -> bytes:
         """The root over the first `size` entries of what this transaction sees. Raises `NotRecorded`."""
         head = read_head(connection)

@@ -165,7 +165,7 @@ class Witnessing:
                 return self.with_cosignatures(connection, self._ledger.checkpoint(connection))
             if enough is None:
                 return None
-            return self.with_cosignatures(connection, self._ledger.checkpoint_of(connection, enough.size))
+            return self.with_cosignatures(connection, self._ledger.checkpoint_at(connection, enough.size))
 
     def with_cosignatures(self, connection: Connection, checkpoint: str) -> str:
         """The checkpoint with the cosignatures that are kept of exactly its state."""

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from itertools import pairwise
@@ -24,8 +24,10 @@ import pytest
 from consent_ledger.checkpoint import Signer
 from consent_ledger.cosigning import Cosigner, cosignatures
 from consent_ledger.note import ED25519, Note, VerifierKey, read_signatures
+from consent_ledger.tiles import Tile
 from consent_ledger.tree import EMPTY_ROOT, Tree, leaf_hash
 from consent_ledger.witness.core import Answer, StateRefused, Witness
+from consent_ledger.witness.once import LookRefused, consistency, followed
 from consent_ledger.witness.server import MAX_BODY, WitnessServer
 from tests.consent_ledger.ledgers import ORIGIN, key
 
@@ -339,6 +341,52 @@ def test_a_file_that_is_no_memory_is_refused_plainly(tmp_path: Path) -> None:
         opened(tmp_path)
     with pytest.raises(StateRefused):
         Witness(tmp_path / "absent" / "state.db", COSIGNER, [LOG])
+
+
+# Going to the ledger by itself
+
+
+def tile_of(tree: Tree) -> Callable[[Tile], bytes]:
+    """The tiles of a tree, each once and no wider than it is."""
+    seen: set[Tile] = set()
+
+    def fetch(tile: Tile) -> bytes:
+        assert tile not in seen
+        assert tile.is_of(tree.size)
+        seen.add(tile)
+        step = 256**tile.level
+        starts = range(tile.index * 256 * step, (tile.index * 256 + tile.width) * step, step)
+        return b"".join(root_of(tree, start, step) for start in starts)
+
+    return fetch
+
+
+def root_of(tree: Tree, start: int, count: int) -> bytes:
+    part = Tree()
+    for number in range(start, start + count):
+        part.append(tree.leaf(number))
+    return part.root()
+
+
+@pytest.mark.parametrize("new", [*range(1, 34), 255, 256, 257, 300, 511, 512, 513, 700, 65_536, 66_000])
+def test_the_proof_from_tiles_is_the_proof_of_the_tree(new: int) -> None:
+    tree = grown(new)
+    near = [new - 1, new // 3, 257, 65_536]
+    for old in {0, *(range(1, new + 1) if new < 34 else (one for one in near if 0 < one <= new))}:
+        assert consistency(tile_of(tree), old, new) == tree.consistency(old, new)
+
+
+def test_the_key_of_a_ledger_is_given_once(tmp_path: Path) -> None:
+    state, url = tmp_path / "state.db", "https://pool.example"
+    with pytest.raises(LookRefused, match="does not know the key"):
+        followed(state, url, None)
+    assert followed(state, url, LOG) == followed(state, url, None) == followed(state, url, LOG) == LOG
+    other = VerifierKey.read(Signer(ORIGIN, key(2)).verifier_key, ED25519)
+    with pytest.raises(LookRefused, match="another key"):
+        followed(state, url, other)
+    assert followed(state, "https://other.example", other) == other
+    with pytest.raises(StateRefused):
+        followed(tmp_path, url, LOG)
 
 
 # Over HTTP
