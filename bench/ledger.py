@@ -272,7 +272,12 @@ def whole(folder: Path, count: int) -> Iterator[Line]:
             read = time.perf_counter() - began
         fold = seconds(lambda: State.start().apply(entries), 3)
         yield Line(
-            "state rebuild, folding alone", len(entries) / fold, "entries/s", "entries in memory", 1e6, False
+            "state rebuild, folding alone",
+            len(entries) / fold,
+            "entries/s",
+            "entries in memory",
+            1e6,
+            is_ceiling=False,
         )
         yield Line(
             "state rebuild, from the rows", len(entries) / (read + fold), "entries/s", "each row checked"

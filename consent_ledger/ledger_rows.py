@@ -8,6 +8,7 @@ statement of many values (each statement gives Python's lock away once), Postgre
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from consent_ledger.entry import Entry
 from consent_ledger.vocabulary import Position
@@ -26,7 +28,7 @@ _LOOK_UP = 4_096
 _MOST = 256  # rows of one SQLite statement: eight values each, of the 32,766 there can be
 _PAGE = 10_000
 
-_HEAD = "SELECT size, root, recorded, checkpoint, frontier FROM ledger_head"
+_HEAD = "SELECT size, root, recorded, checkpoint, frontier FROM ledger_head WHERE one = 1"
 _PUT = "INSERT INTO ledger_head (one, size, root, frontier, recorded, checkpoint) VALUES (1, ?, ?, ?, ?, ?)"
 _MOVE = (
     "UPDATE ledger_head SET size = ?, root = ?, frontier = ?, recorded = ?, checkpoint = ?"
@@ -36,12 +38,12 @@ _INSERT = (
     "INSERT INTO ledger_entry (seq, type, actor_party, actor_client, idem, body_sha256, leaf_hash, line) "
 )
 _ARRAYS = (
-    "SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],"
+    "SELECT * FROM unnest(?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[],"
     " %b::bytea[], %b::bytea[], %b::bytea[])"
 )
 _FIND = "SELECT e.actor_party, e.actor_client, e.idem, e.body_sha256, e.seq, e.line FROM "
 _ON = "ledger_entry AS e ON e.actor_party = k.party AND e.actor_client = k.client AND e.idem = k.idem"
-_KEYS = "unnest(%s::text[], %s::text[], %s::text[]) AS k (party, client, idem) JOIN "
+_KEYS = "unnest(?::text[], ?::text[], ?::text[]) AS k (party, client, idem) JOIN "
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def head_of(connection: Connection, *, lock: bool = False) -> Head | None:
     """The head as this transaction sees it, None when there is none; with `lock`, it is ours until the end."""
     # SQLite has taken its one write lock with BEGIN IMMEDIATE
     of = " FOR UPDATE" if lock and connection.dialect.name == "postgresql" else ""
-    row = connection.exec_driver_sql(f"{_HEAD}{of}").first()
+    row = _run(connection, f"{_HEAD}{of}").fetchone()
     if row is None:
         return None
     size, root, recorded, checkpoint, frontier = row
@@ -77,13 +79,12 @@ def head_of(connection: Connection, *, lock: bool = False) -> Head | None:
 
 def put_head(connection: Connection, head: Head) -> None:
     """The first head of a ledger."""
-    connection.exec_driver_sql(_marked(connection, _PUT), _values(head))
+    _run(connection, _PUT, _values(head))
 
 
 def move_head(connection: Connection, old: int, head: Head) -> bool:
     """Move the head on from `old` entries; False when it does not say so many any more."""
-    moved = connection.exec_driver_sql(_marked(connection, _MOVE), (*_values(head), old))
-    return moved.rowcount == 1
+    return bool(_run(connection, _MOVE, (*_values(head), old)).rowcount == 1)
 
 
 def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
@@ -95,12 +96,12 @@ def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
             # powers of two, so that there are few statements and each is compiled once
             share = min(_MOST, 1 << ((len(values) - start).bit_length() - 1))
             some = tuple(value for row in values[start : start + share] for value in row)
-            connection.exec_driver_sql(f"{_INSERT} VALUES {_places(share, 8)}", some)
+            _run(connection, f"{_INSERT} VALUES {_places(share, 8)}", some)
             start += share
         return
     for start in range(0, len(values), _PAGE):
         columns = zip(*values[start : start + _PAGE], strict=True)
-        connection.exec_driver_sql(_INSERT + _ARRAYS, tuple(map(list, columns)))
+        _run(connection, _INSERT + _ARRAYS, tuple(map(list, columns)))
 
 
 def recorded(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[bytes, Position, bytes]]:
@@ -112,16 +113,22 @@ def recorded(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[byt
     return found
 
 
-def _looked_up(connection: Connection, keys: Sequence[Key]) -> Sequence[Any]:
+def _looked_up(connection: Connection, keys: Sequence[Key]) -> list[Any]:
     if connection.dialect.name == "sqlite":
         # the last key again and again up to a power of two: one statement, compiled once for many sizes
         many = 1 << (len(keys) - 1).bit_length()
-        values = [part for key in keys for part in key] + list(keys[-1]) * (many - len(keys))
+        places, values = _places(many, 3), [*keys, *(keys[-1:] * (many - len(keys)))]
         # CROSS JOIN keeps the order: one look into the index for each key, never the table from end to end
-        places = _places(many, 3)
         asked = f"(SELECT column1 AS party, column2 AS client, column3 AS idem FROM (VALUES {places}))"  # noqa: S608
-        return connection.exec_driver_sql(f"{_FIND} {asked} AS k CROSS JOIN {_ON}", tuple(values)).all()
-    return connection.exec_driver_sql(_FIND + _KEYS + _ON, tuple(map(list, zip(*keys, strict=True)))).all()
+        found = _run(
+            connection,
+            f"{_FIND} {asked} AS k CROSS JOIN {_ON}",
+            tuple(part for key in values for part in key),
+        )
+    else:
+        found = _run(connection, _FIND + _KEYS + _ON, tuple(map(list, zip(*keys, strict=True))))
+    rows: list[Any] = found.fetchall()
+    return rows
 
 
 def _stored(row: Row) -> tuple[object, ...]:
@@ -142,6 +149,20 @@ def _places(rows: int, columns: int) -> str:
     return ", ".join([f"({', '.join('?' * columns)})"] * rows)
 
 
-def _marked(connection: Connection, statement: str) -> str:
-    """The statement with the marks of this database's driver."""
-    return statement if connection.dialect.name == "sqlite" else statement.replace("?", "%s")
+def _run(connection: Connection, statement: str, values: tuple[object, ...] = ()) -> Any:
+    """
+    Run one statement with `?` marks in this transaction, and give the cursor.
+
+    On SQLite on the driver itself, where SQLAlchemy would take several times what the statement takes;
+    errors are SQLAlchemy's all the same.
+    """
+    if connection.dialect.name != "sqlite":
+        return connection.exec_driver_sql(statement.replace("?", "%s"), values)
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    try:
+        return driver.execute(statement, values)
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(
+            statement, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error

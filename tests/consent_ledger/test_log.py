@@ -130,6 +130,21 @@ def test_a_pin_needs_a_transaction(place: Place, ledger: Ledger) -> None:
         ledger.pin(connection)
 
 
+def test_a_head_that_cannot_be_read_decides_nothing(place: Place, ledger: Ledger) -> None:
+    with reading(place.engine) as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
+        try:
+            with pytest.raises(LedgerUnavailable, match="nothing is decided") as refused:
+                ledger.pin(connection)
+        finally:
+            driver.set_authorizer(None)
+    assert refused.value.code == "LEDGER_UNAVAILABLE"
+    assert isinstance(refused.value.__cause__, sqlite3.Error)
+    assert place.pin(ledger).size == 1
+
+
 def test_every_entry_has_a_proof_and_every_size_is_the_beginning_of_the_next(
     place: Place, ledger: Ledger
 ) -> None:
@@ -294,6 +309,36 @@ def test_a_rider_that_fails_refuses_only_its_own_draft(place: Place, ledger: Led
     assert rows(place) == 5
     ledger.close()
     place.open()
+
+
+def test_what_a_failed_rider_rode_on_leaves_no_trace_in_the_state(
+    place: Place, ledger: Ledger, table: str
+) -> None:
+    """In one batch: the entry was taken by the fold before its rider failed."""
+    hold, held = threading.Event(), threading.Event()
+
+    def slow(_: Connection, __: Position) -> None:
+        held.set()
+        hold.wait(10)
+
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(ledger.append, registered("first"), rider=slow)
+        held.wait(10)
+        failed = pool.submit(ledger.append, registered("ghost"), rider=ride("w", then=ValueError("mine")))
+        while len(ledger._committer._waiting) < 1:
+            hold.wait(0.01)
+        on_it = pool.submit(ledger.append, closed("ghost"))
+        after = pool.submit(ledger.append, registered("ghost", "again"))
+        while len(ledger._committer._waiting) < 3:
+            hold.wait(0.01)
+        hold.set()
+        first.result()
+        assert isinstance(failed.exception(), ValueError)
+        assert isinstance(on_it.exception() or IllegalEntry("", ""), IllegalEntry)
+        assert after.result().position >= 2
+    state = place.pin(ledger).state
+    ledger.close()
+    assert place.pin(place.open()).state == state, "what is told is what the rows say"
 
 
 def test_a_rider_cannot_append(place: Place, ledger: Ledger) -> None:
