@@ -117,7 +117,7 @@ def _looked_up(connection: Connection, keys: Sequence[Key]) -> list[Any]:
     if connection.dialect.name == "sqlite":
         # the last key again and again up to a power of two: one statement, compiled once for many sizes
         many = 1 << (len(keys) - 1).bit_length()
-        places, values = _places(many, 3), [*keys, *(keys[-1:] * (many - len(keys)))]
+        places, values = _places(many, 3), [*keys, *[keys[-1]] * (many - len(keys))]
         # CROSS JOIN keeps the order: one look into the index for each key, never the table from end to end
         asked = f"(SELECT column1 AS party, column2 AS client, column3 AS idem FROM (VALUES {places}))"  # noqa: S608
         found = _run(
