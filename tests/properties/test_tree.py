@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,8 @@ from consent_ledger.tree import (
     verify_consistency,
     verify_inclusion,
 )
+from consent_ledger.verify import Refused
+from consent_ledger.verify import tree as verifier
 
 SIZE = 131
 LEAVES = [leaf_hash(b"%d" % index) for index in range(SIZE)]
@@ -92,6 +95,7 @@ def test_every_inclusion_proof_is_the_naive_one_and_is_accepted() -> None:
             proof = WHOLE.inclusion(index, size)
             assert proof == naive_inclusion(index, LEAVES[:size])
             verify_inclusion(LEAVES[index], index, size, proof, ROOTS[size])
+            verifier.check_inclusion(LEAVES[index], index, size, proof, ROOTS[size])
 
 
 def test_every_consistency_proof_is_the_naive_one_and_is_accepted() -> None:
@@ -101,6 +105,16 @@ def test_every_consistency_proof_is_the_naive_one_and_is_accepted() -> None:
             if old:
                 assert proof == naive_consistency(old, LEAVES[:new])
             verify_consistency(old, new, proof, ROOTS[old], ROOTS[new])
+            verifier.check_consistency(old, new, proof, ROOTS[old], ROOTS[new])
+
+
+def test_the_verifier_gives_the_same_roots_however_the_lines_arrive() -> None:
+    for step in (1, 2, 7, 64, SIZE):
+        frontier = verifier.Frontier()
+        for start in range(0, SIZE, step):
+            frontier.add(b"%d" % index for index in range(start, min(start + step, SIZE)))
+            assert frontier.root() == ROOTS[frontier.size]
+    assert verifier.Frontier().root() == EMPTY_ROOT == verifier.EMPTY_ROOT
 
 
 def mutations(dice: random.Random, proof: list[bytes]) -> list[bytes]:
@@ -128,10 +142,57 @@ def mutations(dice: random.Random, proof: list[bytes]) -> list[bytes]:
     return changed
 
 
-def test_ten_thousand_wrong_proofs_are_refused() -> None:
+def refused_inclusion(*wrong: Any) -> None:
+    """By both implementations, which share no line."""
+    with pytest.raises(ProofRefused):
+        verify_inclusion(*wrong)
+    with pytest.raises(Refused):
+        verifier.check_inclusion(*wrong)
+
+
+def refused_consistency(*wrong: Any) -> None:
+    with pytest.raises(ProofRefused):
+        verify_consistency(*wrong)
+    with pytest.raises(Refused):
+        verifier.check_consistency(*wrong)
+
+
+def test_no_proof_is_taken_of_an_empty_tree_and_none_but_the_empty_of_a_single_entry() -> None:
+    leaf, other = LEAVES[0], LEAVES[1]
+    for root in (EMPTY_ROOT, leaf, b"", b"\0" * 32):
+        for proof in ([], [leaf], [EMPTY_ROOT], [b""]):
+            refused_inclusion(leaf, 0, 0, proof, root)
+            refused_inclusion(b"", 0, 0, proof, root)
+            refused_inclusion(leaf, -1, 0, proof, root)
+            if (proof, root) != ([], leaf):
+                refused_inclusion(leaf, 0, 1, proof, root)
+            refused_inclusion(b"", 0, 1, proof, root)
+            refused_inclusion(leaf, 1, 1, proof, root)
+    refused_consistency(0, 0, [], EMPTY_ROOT, leaf)
+    refused_consistency(0, 0, [], leaf, EMPTY_ROOT)
+    refused_consistency(0, 0, [], leaf, leaf)
+    refused_consistency(0, 0, [leaf], EMPTY_ROOT, EMPTY_ROOT)
+    refused_consistency(0, 1, [], leaf, leaf)
+    refused_consistency(0, 1, [leaf], EMPTY_ROOT, leaf)
+    refused_consistency(0, 1, [], b"", leaf)
+    refused_consistency(0, 1, [], EMPTY_ROOT, b"")
+    refused_consistency(1, 0, [], leaf, EMPTY_ROOT)
+    refused_consistency(1, 1, [], leaf, other)
+    refused_consistency(1, 1, [leaf], leaf, leaf)
+    refused_consistency(1, 2, [], leaf, ROOTS[2])
+    refused_consistency(1, 2, [other, other], leaf, ROOTS[2])
+    refused_consistency(-1, 1, [], leaf, leaf)
+    for check in (verify_consistency, verifier.check_consistency):
+        check(0, 0, [], EMPTY_ROOT, EMPTY_ROOT)
+        check(0, 1, [], EMPTY_ROOT, leaf)
+        check(1, 1, [], leaf, leaf)
+        check(1, 2, [other], leaf, ROOTS[2])
+
+
+def test_thirty_thousand_wrong_proofs_are_refused_by_both() -> None:
     dice = random.Random(20_253)
     refused = 0
-    while refused < 6_000:
+    while refused < 15_000:
         size = dice.randint(1, SIZE)
         index = dice.randrange(size)
         leaf, proof, root = LEAVES[index], WHOLE.inclusion(index, size), ROOTS[size]
@@ -149,10 +210,9 @@ def test_ten_thousand_wrong_proofs_are_refused() -> None:
                 wrong = (leaf, index, size, mutations(dice, proof), root)
         if wrong == right or proves_inclusion(*wrong):
             continue
-        with pytest.raises(ProofRefused):
-            verify_inclusion(*wrong)
+        refused_inclusion(*wrong)
         refused += 1
-    while refused < 12_000:
+    while refused < 30_000:
         new = dice.randint(1, SIZE)
         old = dice.randint(0, new)
         both = (old, new, WHOLE.consistency(old, new), ROOTS[old], ROOTS[new])
@@ -169,8 +229,7 @@ def test_ten_thousand_wrong_proofs_are_refused() -> None:
                 off = (old, new, mutations(dice, both[2]), *both[3:])
         if off == both or proves_consistency(*off):
             continue
-        with pytest.raises(ProofRefused):
-            verify_consistency(*off)
+        refused_consistency(*off)
         refused += 1
 
 
