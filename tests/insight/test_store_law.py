@@ -54,11 +54,12 @@ from insight import store
 from insight.store import WrongPermit, require
 from insight.store.counts import visit_counts
 from insight.store.imports import imports
+from insight.store.previews import preview_body
 from insight.store.releases import latest, register, tables
 from insight.store.tickets import lines, productions
 from insight.store.totals import COUNTS, TICKETS, daily_totals
-from insight.tables import data_import, release, release_block, release_cell
-from tests.consent_ledger.world import AUDIENCE, BUREAU, HOUSE, OTHER, World, caller, terms, usual_world
+from insight.tables import agreement_preview, data_import, release, release_block, release_cell
+from tests.consent_ledger.world import AUDIENCE, BUREAU, HOUSE, OTHER, SHA, World, caller, terms, usual_world
 from tests.insight.house import fill, line, person
 
 Mark = int | str
@@ -87,6 +88,9 @@ TRUTH: dict[Callable[..., Any], tuple[Reading, ...]] = {
     imports: (
         Reading(lambda permit, on: imports(permit, on, before=None, first=100), frozenset({Subject.IMPORTS})),
         Reading(lambda permit, on: imports(permit, on, before=20, first=100), frozenset({Subject.IMPORTS})),
+    ),
+    preview_body: (
+        Reading(lambda permit, on: preview_body(permit, on, SHA), frozenset({Subject.AGREEMENTS})),
     ),
     daily_totals: (
         Reading(lambda permit, on: daily_totals(permit, on, TICKETS), frozenset({Subject.AUDIENCE})),
@@ -237,6 +241,8 @@ def bring(engine: Engine, house: PartyId) -> None:
         titles = {"hamlet": f"Hamlet of-{house}", "othello": f"Othello of-{house}"}
         fill(connection, rows, [{**count, "day": "2026-03-01"}], titles=titles)
         connection.execute(insert(data_import), told)
+        shown = {"party": house, "sha256": SHA, "agreement": "agr-1", "position": 1}
+        connection.execute(insert(agreement_preview), {**shown, "body": f"shown to of-{house}"})
 
 
 def publish(engine: Engine) -> None:
