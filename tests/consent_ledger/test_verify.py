@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,11 +25,14 @@ import pytest
 
 from consent_ledger import export, verify
 from consent_ledger.checkpoint import Signer
+from consent_ledger.cosigning import Cosigner
 from consent_ledger.database import reading
 from consent_ledger.entry import Draft, EntryType, canonical
 from consent_ledger.log import Ledger
 from consent_ledger.tree import Tree, leaf_hash
 from consent_ledger.verify import Refused, carry, main
+from consent_ledger.verify import bodies as verify_bodies
+from consent_ledger.verify import line as verify_line
 from tests.consent_ledger.ledgers import (
     OPERATOR,
     ORIGIN,
@@ -41,6 +45,7 @@ from tests.consent_ledger.ledgers import (
     registered,
     sqlite_place,
 )
+from tests.consent_ledger.test_entry import BODIES
 
 PACKAGE = Path(verify.__file__).parent
 SIGNER = Signer(ORIGIN, key())
@@ -1091,3 +1096,109 @@ def test_the_zip_is_the_same_bytes_each_time(tmp_path: Path) -> None:
         for file in made:
             export.archive(ledger, place.engine, file)
     assert made[0].getvalue() == made[1].getvalue()
+
+
+# What a quick reader takes, the thorough one takes alike
+
+
+def test_every_line_is_read_alike_in_both_ways(exported: Path) -> None:
+    quickly = 0
+    for seq, written in enumerate(lines(exported)):
+        text = written[:-1].decode()
+        kind = json.loads(text)["type"]
+        reader = verify_line._QUICK[kind]
+        found = None if reader is None else reader(text)
+        thorough = verify_line._parsed(text, seq)
+        assert verify_line.read(written[:-1], seq) == thorough
+        if found is not None:
+            assert found == thorough
+            quickly += 1
+    assert quickly > 15
+
+
+def test_whatever_the_quick_reader_takes_is_what_the_thorough_one_takes() -> None:
+    """Each flat type, changed at random: what matches is canonical, and says the same."""
+    dice = random.Random(11)
+    taken = refused = 0
+    for kind in sorted(verify_bodies.BODIES):
+        reader = verify_line._QUICK[kind]
+        if reader is None:
+            continue
+        body_of_it = dict(BODIES[EntryType(kind)])
+        when = "2026-03-01" if verify_bodies.is_personal(kind) else "2026-03-01T23:59:59Z"
+        entry = {
+            "v": verify_line.VERSION,
+            "seq": 7,
+            "rt": when,
+            "type": kind,
+            "idem": "a/b",
+            "vf": None,
+            "vt": None,
+        }
+        entry |= {"refs": [3], "body": body_of_it, "actor": {"client": "app", "party": "house-0"}}
+        right = verify_line.canonical(entry).decode()
+        assert reader(right) == verify_line._parsed(right, 7), kind
+        for _ in range(300):
+            at, signs = dice.randrange(len(right)), '0129afz_-."\\{}[],: \n\x00é٣'
+            cut = dice.choice([0, 1, 1])
+            changed = right[:at] + dice.choice([*signs, ""]) + right[at + cut :]
+            found = reader(changed)
+            if found is None:
+                refused += 1
+                continue
+            taken += 1
+            assert found == verify_line._parsed(changed, 7)
+            assert verify_line.canonical(json.loads(changed)).decode() == changed
+    assert taken > 500
+    assert refused > 1_000
+
+
+# A token that others do not see
+
+
+def test_a_token_comes_from_a_file_or_the_environment_too(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("from-file\n", encoding="utf-8")
+    with serving(served) as address:
+        assert main([address, "--token-file", str(tmp_path / "token")]) == 0
+        assert {token for _, token in served.asked} == {"Bearer from-file"}
+        served.asked.clear()
+        monkeypatch.setenv("CULTUURINZICHT_TOKEN", "from-environment")
+        assert main([address]) == 0
+        assert {token for _, token in served.asked} == {"Bearer from-environment"}
+        served.asked.clear()
+        assert main([address, "--token", "given"]) == 0
+        assert {token for _, token in served.asked} == {"Bearer given"}
+
+
+def test_without_a_token_the_reason_says_how_to_give_one(
+    served: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CULTUURINZICHT_TOKEN", raising=False)
+    served.answers["/ledger/export.jsonl"] = (401, b"")
+    with serving(served) as address:
+        assert "give --token-file" in reason(capsys, address)
+        assert "may have expired" in reason(capsys, address, "--token", "old")
+        served.answers["/ledger/export.jsonl"] = (403, b"")
+        assert "has not the scope ledger:export" in reason(capsys, address, "--token", "other")
+
+
+def test_with_a_policy_a_server_is_asked_for_the_cosigned_checkpoint(
+    served: Served, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    witness = Cosigner("museum.example/w", key(9))
+    note = (exported / "checkpoint").read_text(encoding="utf-8")
+    text = note.partition("\n\n")[0] + "\n"
+    cosigned = note + str(witness.cosign(text, time=int(time.time())))
+    policy = tmp_path / "policy"
+    policy.write_text(f"witness museum {witness.verifier_key}\nquorum museum\n", encoding="utf-8")
+    served.answers["/ledger/checkpoint/cosigned"] = (200, cosigned.encode())
+    with serving(served) as address:
+        assert main([address, "--policy", str(policy), "--max-age", "1h"]) == 0
+        assert "co-signed by museum" in capsys.readouterr().out
+        assert "/ledger/checkpoint" not in {path for path, _ in served.asked}
+        served.answers["/ledger/checkpoint/cosigned"] = (200, note.encode())
+        assert "not co-signed by a quorum" in reason(capsys, address, "--policy", str(policy))
+        del served.answers["/ledger/checkpoint/cosigned"]
+        assert "404 for /ledger/checkpoint/cosigned" in reason(capsys, address, "--policy", str(policy))
