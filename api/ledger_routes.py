@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import BinaryIO, TypeVar
 
+from sqlalchemy import Connection
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -68,9 +69,7 @@ class _LedgerRoutes:
 
         def read(_: str) -> Response:
             with reading(self._house.engine) as connection:
-                note = self._house.ledger.checkpoint(connection)
-                if self._parts.witnessing is not None:
-                    note = self._parts.witnessing.with_cosignatures(connection, note)
+                note = self._cosigned(connection, self._house.ledger.checkpoint(connection))
             tag = f'"{_digest(note)}"'
             headers = {**_ASK_AGAIN, "ETag": tag}
             if tag in _tags(request.headers.get("if-none-match", "")):
@@ -151,7 +150,11 @@ class _LedgerRoutes:
         return await answered(self._parts, permit)
 
     async def export_zip(self, request: Request) -> Response:
-        """The ledger at one size as one zip: the newest, or with `size` an earlier one, byte for byte as it was."""
+        """
+        The ledger at one size as one zip: the newest, or with `size` an earlier one.
+
+        The same bytes each time, until another witness has signed that size: the entity tag tells.
+        """
 
         def permit(request_id: str) -> Response:
             size = _bound(request, "size")
@@ -161,7 +164,7 @@ class _LedgerRoutes:
             if export is None:
                 raise NotRecorded
             with reading(self._house.engine) as connection:
-                note = self._house.ledger.checkpoint_at(connection, export.stop)
+                note = self._cosigned(connection, self._house.ledger.checkpoint_at(connection, export.stop))
             headers = {
                 **NO_STORE,
                 "ETag": f'"{export.stop}-{_digest(note)}"',
@@ -179,6 +182,11 @@ class _LedgerRoutes:
                 raise
 
         return await answered(self._parts, permit)
+
+    def _cosigned(self, connection: Connection, note: str) -> str:
+        """The checkpoint with what witnesses signed of exactly its size."""
+        witnessing = self._parts.witnessing
+        return note if witnessing is None else witnessing.with_cosignatures(connection, note)
 
     def _asked(self, request: Request, request_id: str, answer: Callable[[Inquiry], _T | Refusal]) -> _T:
         """What the door gave to who asks here. Raises `Refused` and `BearerRefused`."""

@@ -8,13 +8,19 @@ import hashlib
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
+from starlette.testclient import TestClient
 
+from api.app import create_app
+from api.assembly import assembled, prepare
+from api.settings import Settings
 from consent_ledger import verify
 from consent_ledger.checkpoint import read_note
+from consent_ledger.parties import platform_caller
 from consent_ledger.tiles import Bundle, Tile, bundles_of, tiles_of
 from consent_ledger.tree import leaf_hash, verify_inclusion
 from tests.api.asking import AUDITOR, THEATRE, get, position, problem
@@ -210,6 +216,20 @@ def test_the_entries_of_the_bundles_are_those_of_the_lines_and_the_tiles(server:
     assert seen == lines
 
 
+def test_a_receipt_holds_the_same_bytes_as_every_export(server: Server) -> None:
+    asked = server.access["queries"]["tour"]
+    receipt = server.post(asked["client"], asked["query"], asked["variables"]).json()["extensions"]["receipt"]
+    seq, leaf = receipt["position"], receipt["entry"].encode()
+    (line,) = get(server, f"/ledger/export.jsonl?start={seq}&stop={seq + 1}", AUDITOR).content.splitlines()
+    index, place = divmod(seq, 256)
+    bundle = get(server, f"/ledger/{Bundle(index, place + 1).path}", AUDITOR)
+    with zipfile.ZipFile(io.BytesIO(get(server, "/ledger/export.zip", AUDITOR).content)) as archive:
+        zipped = archive.read("export.jsonl").splitlines()[seq]
+    assert unbundled(bundle.content)[place] == line == zipped == leaf
+    tile = get(server, f"/ledger/{Tile(0, index, place + 1).path}").content
+    assert tile[-32:] == hashlib.sha256(b"\x00" + leaf).digest()
+
+
 def test_a_tile_may_be_kept_for_ever_and_entries_never(server: Server) -> None:
     for path in ("000", "001.p/7"):
         tile = get(server, f"/ledger/tile/0/{path}")
@@ -385,6 +405,42 @@ def test_all_is_sent_when_the_range_is_none_or_of_another_file(server: Server) -
     beyond = get(server, place, AUDITOR, headers={"Range": f"bytes={len(whole)}-"})
     problem(beyond, 416, "RANGE_REFUSED")
     assert beyond.headers["Content-Range"] == f"bytes */{len(whole)}"
+
+
+class Witnessed:
+    """One witness, which signed whatever it is asked about."""
+
+    def __init__(self, signature: str) -> None:
+        self._signature = signature
+
+    def with_cosignatures(self, _: object, note: str) -> str:
+        return note + self._signature
+
+
+def test_a_zip_carries_what_witnesses_signed_of_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.read({"CULTUURINZICHT_DATA_DIR": str(tmp_path / "var")})
+    prepare(settings)
+    blob = base64.b64encode(b"witn" + bytes(72)).decode()
+    cosigned = Witnessed(f"\u2014 witness.example {blob}\n")
+    with assembled(settings, create="sandbox") as parts:
+        monkeypatch.setattr(type(parts.oauth), "credential", lambda *_: platform_caller())
+        client = TestClient(create_app(parts))
+        plain = client.get("/ledger/export.zip?size=1")
+        client = TestClient(create_app(replace(parts, witnessing=cosigned)))  # type: ignore[arg-type]
+        more = client.get(
+            "/ledger/export.zip?size=1", headers={"Range": "bytes=1-", "If-Range": plain.headers["etag"]}
+        )
+    assert (plain.status_code, more.status_code) == (200, 200), "another zip: no part of the first"
+    notes = []
+    for answer in (plain, more):
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            notes.append(archive.read("checkpoint").decode())
+    assert notes[1] == notes[0] + f"\u2014 witness.example {blob}\n"
+    file = tmp_path / "export.zip"
+    file.write_bytes(more.content)
+    assert verify.verify(file).size == 1
 
 
 @pytest.mark.parametrize("size", ["0", "99999999"])
