@@ -22,6 +22,7 @@ AGAIN = 600
 
 _LOCK = 0x636F7369  # `cosi`: one writer of this table at a time in a PostgreSQL database
 _CHUNK = 10_000
+_WAITING = 100_000  # states that too few have signed yet, and that may still become enough
 
 
 class Cosignatures:
@@ -113,3 +114,6 @@ class Cosignatures:
         if self._policy.is_met(signed):
             self._enough = head
             self._signed = {size: one for size, one in self._signed.items() if size > head.size}
+        elif len(self._signed) > _WAITING:  # a witness is away for long: the newest half is what matters
+            newest = sorted(self._signed)[len(self._signed) // 2 :]
+            self._signed = {size: self._signed[size] for size in newest}

@@ -27,7 +27,7 @@ from consent_ledger.log import Ledger, NotRecorded
 from consent_ledger.note import Note, NoteRefused, TreeHead, VerifierKey, base64_of, read_signatures
 from consent_ledger.witness.link import Heard, Link, LinkRefused
 
-AHEAD = 3_600
+AHEAD = 300
 """Seconds that the clock of a witness may be ahead of ours before its word is not taken."""
 
 _FRESH = 1_800.0  # seconds after which a state that did not change is signed again
@@ -157,7 +157,7 @@ class Courier:
         if not found:
             raise WitnessFailed("its answer is not signed with the key in the policy")
         if self._desk.is_ahead(found):
-            raise WitnessFailed("its clock is ahead by hours")
+            raise WitnessFailed("its clock is ahead by minutes")
         self._desk.kept.keep(TreeHead.read(note.text), found)
         self._delivered = time.monotonic()
         if self._is_failing:

@@ -149,7 +149,7 @@ class Witnessing:
         if not found:
             raise CosignatureRefused("COSIGNATURE_REFUSED", "No witness of this ledger's policy signed it.")
         if self._desk.is_ahead(found):
-            raise CosignatureRefused("COSIGNATURE_REFUSED", "The clock of the witness is ahead by hours.")
+            raise CosignatureRefused("COSIGNATURE_REFUSED", "The clock of the witness is ahead by minutes.")
         try:
             self._desk.hold(head)
         except Witnessed as refused:

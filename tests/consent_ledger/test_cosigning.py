@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import pickle
+import random
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 
@@ -31,6 +33,9 @@ from consent_ledger.note import (
     base64_of,
     read_signatures,
 )
+from consent_ledger.verify import policy as verifier
+from consent_ledger.verify.note import read_checkpoint
+from consent_ledger.verify.refused import Refused
 from tests.consent_ledger.ledgers import ORIGIN, key
 
 SIGNER = Signer(ORIGIN, key())
@@ -384,3 +389,50 @@ def test_a_key_of_an_unknown_kind_is_told_apart() -> None:
     blob = base64_of(b"\x06" + bytes(32))
     with pytest.raises(NoteRefused):
         VerifierKey.read(f"w.example+00000000+{blob}", COSIGNATURE)
+
+
+# Held against the verifier, which reads policies and cosignatures with code of its own
+
+
+def any_policy(dice: random.Random) -> str:
+    """Lines as a hurried person might write them: some right, some not."""
+    names, lines = [*KEYS], [f"witness {name} {vkey}" for name, vkey in KEYS.items()]
+    for number in range(dice.randint(0, 4)):
+        members = [dice.choice(names) for _ in range(dice.choice((0, 1, 1, 2, 2, 3)))]
+        members = members if dice.random() < 0.2 else [*dict.fromkeys(members)]
+        needed = dice.choice(["all", "any", "1", "2", "2", "3", "0", "01", "x"])
+        lines.append(f"group g{number} {needed} {' '.join(members)}")
+        names = [name for name in names if name not in members or dice.random() < 0.1] + [f"g{number}"]
+    lines.append(f"quorum {dice.choice([*names, *names, 'none', 'absent'])}")
+    if dice.random() < 0.1:
+        dice.shuffle(lines)
+    if dice.random() < 0.1:
+        lines.append(dice.choice(lines))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def test_both_readers_accept_and_count_alike() -> None:
+    dice, accepted = random.Random(20261122), 0
+    signed = {name: one.cosign(NOTE.text, time=NOW) for name, one in WITNESSES.items()}
+    for _ in range(400):
+        data = any_policy(dice).encode()
+        ours = theirs = None
+        with suppress(PolicyRefused):
+            ours = Policy.read(data)
+        with suppress(Refused):
+            theirs = verifier.read_policy(data)
+        assert (ours is None) == (theirs is None), data.decode()
+        if ours is None or theirs is None:
+            continue
+        accepted += 1
+        for _ in range(8):
+            some = [name for name in KEYS if dice.random() < 0.5]
+            note = str(NOTE.with_signatures(signed[name] for name in some))
+            try:
+                theirs.check(read_checkpoint(note), NOW)
+            except Refused:
+                enough = False
+            else:
+                enough = True
+            assert ours.is_met(KEYS[name] for name in some) == enough, data.decode()
+    assert 50 < accepted < 350

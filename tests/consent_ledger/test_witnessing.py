@@ -377,7 +377,7 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         Link(url)
 
 
-def test_a_clock_that_is_hours_ahead_is_not_believed(
+def test_a_clock_that_is_ahead_is_not_believed(
     place: Place, ledger: Ledger, run: Callable[[str], Running], caplog: pytest.LogCaptureFixture
 ) -> None:
     a = run("a")
@@ -385,7 +385,7 @@ def test_a_clock_that_is_hours_ahead_is_not_believed(
     made = witnessing(place, ledger, policy("a", a))
     made.greet()
     assert made.cosigned() is None
-    assert "ahead by hours" in caplog.text
+    assert "ahead by minutes" in caplog.text
     made.stop()
 
 
