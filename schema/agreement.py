@@ -177,18 +177,7 @@ class SignatureInput:
     assertion: AssertionInput = strawberry.field(description="Over the challenge of that preview.")
 
 
-@strawberry.input(description="Accept one agreement.", directives=OPEN)
-class AcceptAgreementInput:
-    idempotency_key: str = strawberry.field(description="Your own key; repeating it changes nothing.")
-    agreement: strawberry.ID = strawberry.field(description="Global id of the agreement.")
-    signature: SignatureInput | None = strawberry.field(
-        default=None,
-        description="By a key of your organisation; without it the acceptance stands on the operator's word.",
-        directives=requires(Scope.AGREEMENTS_SIGN),
-    )
-
-
-@strawberry.input(description="End one agreement.", directives=OPEN)
+@strawberry.input(description="Accept or end one agreement.", directives=OPEN)
 class AgreementInput:
     idempotency_key: str = strawberry.field(description="Your own key; repeating it changes nothing.")
     agreement: strawberry.ID = strawberry.field(description="Global id of the agreement.")

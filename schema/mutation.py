@@ -15,10 +15,10 @@ from resolvers import signing as signing_door
 from resolvers.consent import Decision, record_consent
 from schema.agreement import (
     AGREEMENT,
-    AcceptAgreementInput,
     AgreementInput,
     AgreementPayload,
     ProposeAgreementInput,
+    SignatureInput,
     changed,
 )
 from schema.consent import ConsentPayload, ConsentRecorded, RecordConsentInput
@@ -91,16 +91,20 @@ class Mutation:
     def accept_agreement(
         self,
         info: Asked,
-        input: Annotated[AcceptAgreementInput, strawberry.argument(description="What is to be done.")],
+        input: Annotated[AgreementInput, strawberry.argument(description="What is to be done.")],
+        signature: Annotated[
+            SignatureInput | None,
+            strawberry.argument(description="By a key of your organisation.", directives=SIGN),
+        ] = None,
     ) -> AgreementPayload | None:
         ask, wanted = info.context.ask, AgreementId(local_id(AGREEMENT, input.agreement))
-        if input.signature is None:
+        if signature is None:
             return changed(agreement_door.accept_agreement(ask, wanted, key=input.idempotency_key))
         done = signing_door.sign_agreement(
             ask,
             wanted,
-            preview_sha256=input.signature.preview_sha256,
-            assertion=input.signature.assertion.assertion(),
+            preview_sha256=signature.preview_sha256,
+            assertion=signature.assertion.assertion(),
             key=input.idempotency_key,
         )
         return changed(done)
