@@ -68,18 +68,20 @@ class Fold:
             if rt[:10] < self.recorded[:10] or (len(rt) > 10 and rt < self._last_time):
                 raise Refused(f"Entry {entry.seq} was recorded before the one that precedes it.")
             self.recorded, self._last_time = rt, rt if len(rt) > 10 else self._last_time
-        used = self._keys.setdefault((entry.party, entry.client), set())
-        before = len(used)
-        used.add(entry.idem)
-        if len(used) == before:
+        actor = entry.party
+        used = self._keys.get((actor, entry.client))
+        if used is None:
+            used = self._keys[actor, entry.client] = set()
+        if entry.idem in used:
             raise Refused(f"Entry {entry.seq} has a key that the same application had used before.")
+        used.add(entry.idem)
         if (entry.kind == "ledger.created") != (entry.seq == 0):
             raise Refused("A ledger is created by its first entry, and only there.")
         if entry.kind not in BODIES:
             self.unknown = self.unknown or f"entry {entry.seq} is of {entry.kind}"
         if self.unknown:
             return
-        actor, standing = entry.party, self.standing
+        standing = self.standing
         if actor != PLATFORM and not standing.is_member(actor):
             raise Refused(f"Entry {entry.seq} cannot be: who acts is no member of the platform.")
         rules = _BY_TYPE[entry.kind](standing, entry)

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from consent_ledger.verify import tiles
@@ -42,9 +42,6 @@ UNREADABLE = (
     *(zlib.error, lzma.LZMAError, http.client.HTTPException),
 )
 """What files, zips and servers raise when their bytes are not what they should be."""
-
-_BATCH = 256
-"""Lines in memory at once: at most 16 MiB."""
 
 
 def verify(
@@ -102,12 +99,10 @@ def _verify(source: Source, trust: Trust, since: Sequence[str]) -> Report:
         trust = replace(trust, key=_own_key(source))
     witnesses, cosigned = trust.check(checkpoint)
     earlier = [_earlier(text, checkpoint, trust) for text in since]
-    # 2: every line, what it says at its place, and the root of all
-    fold = _followed(_entries(source, checkpoint.size), checkpoint)
-    # 3: the same bytes in every form that came along
-    tiles.check(source, _entries(source, checkpoint.size), checkpoint.size)
-    # 4: the roots that this ledger had before
-    _check_roots(_entries(source, checkpoint.size), fold, earlier)
+    # 2: every line, what it says at its place, the root of all, and the same in every form that came along
+    fold = _followed(source, checkpoint)
+    # 3: the roots that this ledger had before
+    _check_roots(chain.from_iterable(_entries(source, checkpoint.size)), fold, earlier)
     if fold.unknown:
         raise Unknown(
             f"{checkpoint.size} lines, their root and its signature hold, but {fold.unknown}, a type that this"
@@ -156,28 +151,40 @@ def _earlier(note: str, checkpoint: Checkpoint, trust: Trust) -> Checkpoint:
     return earlier
 
 
-def _entries(source: Source, size: int) -> Iterator[bytes]:
+def _entries(source: Source, size: int) -> Iterator[list[bytes]]:
+    """The lines, 256 at a time; fewer only at the end."""
     if EXPORT in source.names():
-        return lines(source)
-    if tiles.has_entries(source):
-        return tiles.entries(source, size)
-    raise Refused("There is no export.jsonl, and no bundles of entries either.")
+        arriving = lines(source)
+    elif tiles.has_entries(source):
+        arriving = tiles.entries(source, size)
+    else:
+        raise Refused("There is no export.jsonl, and no bundles of entries either.")
+    waiting: list[bytes] = []
+    for batch in arriving:
+        waiting += batch
+        whole = len(waiting) - len(waiting) % tiles.WIDTH
+        for start in range(0, whole, tiles.WIDTH):
+            yield waiting[start : start + tiles.WIDTH]
+        del waiting[:whole]
+    if waiting:
+        yield waiting
 
 
-def _followed(entries: Iterator[bytes], checkpoint: Checkpoint) -> Fold:
-    size, fold, frontier = checkpoint.size, Fold(checkpoint.origin), Frontier()
-    while batch := list(islice(entries, _BATCH)):
-        for seq, line in enumerate(batch, frontier.size):
+def _followed(source: Source, checkpoint: Checkpoint) -> Fold:
+    size, fold, tree = checkpoint.size, Fold(checkpoint.origin), tiles.Tiled(source)
+    for batch in _entries(source, size):
+        for seq, line in enumerate(batch, tree.size):
             if seq == size:
                 raise Refused(f"The export goes on after the {size} entries that the checkpoint commits to.")
             fold.take(read(line, seq))
-        frontier.add(batch)
-    if frontier.size < size:
-        raise Refused(f"The export ends after {frontier.size} entries; the checkpoint commits to {size}.")
+        tree.add(batch)
+    if tree.size < size:
+        raise Refused(f"The export ends after {tree.size} entries; the checkpoint commits to {size}.")
     if size == 0:
         raise Refused("The export is empty; every ledger begins with the entry that created it.")
-    if frontier.root() != checkpoint.root:
+    if tree.root() != checkpoint.root:
         raise Refused("The entries do not give the root in the checkpoint: at least one is not what it was.")
+    tree.check()
     return fold
 
 

@@ -138,6 +138,12 @@ def is_day(text: str) -> bool:
     return True
 
 
+@functools.lru_cache(4_096)
+def is_moment(text: str) -> bool:
+    """Whether a time or day that is formed like one is of a day of the calendar; the last ones are remembered."""
+    return is_day(text[:10])
+
+
 def _ascends(values: list[Any]) -> bool:
     order = [one["party"] if isinstance(one, dict) else one for one in values]
     return all(one < two for one, two in pairwise(order))
