@@ -89,12 +89,13 @@ class Question(Generic[ActT]):
     period: Period | None = None
     agreement: AgreementId | None = None
     person: PersonRef | None = None
+    as_shared: bool = False
     _hash: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         parts = (self.act, self.subject, self.controller, self.purpose, self.needs, self.groups)
         more = (self.granularity, self.productions, self.period, self.agreement, self.person)
-        object.__setattr__(self, "_hash", hash(parts + more))
+        object.__setattr__(self, "_hash", hash((*parts, *more, self.as_shared)))
 
     def __hash__(self) -> int:
         return self._hash
@@ -109,16 +110,28 @@ def audience_question(
     productions: frozenset[ProductionRef] | None = None,
     period: Period | None = None,
     agreement: AgreementId | None = None,
+    as_shared: bool = False,
 ) -> Question[Read]:
     """
     May I read figures of these field groups about this controller's audience?
 
     `agreement` holds the question to one agreement, so that the figures of one answer rest on one.
+    `as_shared`: a house asks for its own as others get them, without what its own insight alone may read.
     """
     asked = frozenset(groups) | {FieldGroup.BASE}
     needs = frozenset(AUDIENCE_SCOPE[group] for group in asked)
     return Question(
-        Read, Subject.AUDIENCE, controller, purpose, needs, asked, granularity, productions, period, agreement
+        Read,
+        Subject.AUDIENCE,
+        controller,
+        purpose,
+        needs,
+        asked,
+        granularity,
+        productions,
+        period,
+        agreement,
+        as_shared=as_shared,
     )
 
 

@@ -226,7 +226,8 @@ def basis_is_recorded(case: Case) -> Failing | None:
 
 def serves_the_house_itself(case: Case) -> bool:
     """Whether a house looks at its own audience for itself: the one use that needs no notice of the pool."""
-    return case.is_own and case.question.purpose is Purpose.OWN_INSIGHT
+    asked = case.question
+    return case.is_own and asked.purpose is Purpose.OWN_INSIGHT and not asked.as_shared
 
 
 def assessment_is_recorded(case: Case) -> Failing | None:

@@ -89,6 +89,7 @@ def _use(ask: Inquiry, agreement: Agreement, purpose: Purpose) -> PreviewUse | R
         granularity=agreement.granularity,
         productions=agreement.productions,
         period=_period(agreement),
+        as_shared=True,
     )
     permit = ask.ask(question)
     if isinstance(permit, Refusal):

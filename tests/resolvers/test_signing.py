@@ -425,6 +425,33 @@ def test_a_purpose_without_basis_or_notice_lets_nothing_leave_and_the_preview_sa
     assert later["tickets"] is None, "what was sold before the notice does not leave"
 
 
+def test_what_a_house_alone_may_see_is_not_in_the_preview_of_what_it_shares(
+    scene: Scene, lakeside: Signer, bureau: Signer
+) -> None:
+    """For its own insight a house reads what it sold before its notice; others do not, for the same purpose."""
+    season(scene)
+    terms = research(purposes=frozenset({OWN}))
+    _, agreement = scene.proposed(terms, "bureau-app")
+    assert use(scene, lakeside, agreement).refused is Reason.PURPOSE_NOT_COVERED, "visitors were told nothing"
+    scene.clock.advance(timedelta(days=60))
+    scene.notice(LAKESIDE, OWN, version=2)
+    scene.bring(LAKESIDE, [{"order_ref": "later", "ordered_at": "2026-04-01T12:00:00Z"}], idem="later")
+    for signer in (lakeside, bureau):
+        signer.sign(agreement, signer.enrol())
+    asked = AudienceAsked(LAKESIDE, OWN, None, EVERYBODY, frozenset({"tickets"}))
+    answers = []
+    for name in ("lakeside-app", "bureau-app"):
+        with scene.inquiry(caller(name)) as ask:
+            answers.append(audience(ask, asked))
+    own, shared = answers
+    assert not isinstance(own, Refusal)
+    assert not isinstance(shared, Refusal)
+    shown = {one.figure: previewed(one) for one in use(scene, lakeside, agreement).figures}
+    assert told(own.figures["tickets"])["value"] == "14"
+    assert shown["tickets"] == told(shared.figures["tickets"])
+    assert shown["tickets"]["value"] == "1"
+
+
 def test_terms_without_the_base_let_nothing_leave(scene: Scene, lakeside: Signer) -> None:
     season(scene)
     _, agreement = scene.proposed(research(groups=frozenset({FieldGroup.SPEND})), "bureau-app")
