@@ -25,7 +25,13 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from consent_ledger.rights import Login, authorizer, database_grants_sql, grants_sql
+from consent_ledger.rights import (
+    Login,
+    authorizer,
+    database_grants_sql,
+    grants_sql,
+    held_against_replace,
+)
 
 __all__ = [
     "DatabaseRefused",
@@ -180,6 +186,8 @@ def _open_sqlite(url: URL, login: Login) -> Engine:
         assert isinstance(driver, sqlite3.Connection)
         try:
             _set_up_sqlite(driver, secure=secure)
+            if login is Login.APP:
+                _hold_against_replace(driver)
         except sqlite3.Error as error:
             driver.close()
             if "not a database" in str(error):
@@ -239,6 +247,12 @@ def _set_up_sqlite(driver: sqlite3.Connection, *, secure: bool) -> None:
         )
     if secure and driver.execute("PRAGMA secure_delete").fetchone()[0] != 1:
         raise DatabaseRefused("DATABASE_NOT_DURABLE", "SQLite could not be set to overwrite what is deleted.")
+
+
+def _hold_against_replace(driver: sqlite3.Connection) -> None:
+    tables = driver.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    for statement in held_against_replace(name for (name,) in tables):
+        driver.execute(statement)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
-__all__ = ["RELEASE_TABLES", "Login", "app_rights", "authorizer", "database_grants_sql", "grants_sql"]
+__all__ = ["RELEASE_TABLES", "Login", "app_rights", "authorizer", "database_grants_sql", "grants_sql", "held_against_replace"]
 
 
 class Login(StrEnum):
@@ -142,15 +142,17 @@ def authorizer(login: Login) -> Authorizer | None:
     What SQLite asks while it prepares a statement of `login`; None where nothing is refused.
 
     Default is deny: an action that is not named here (CREATE, DROP, ALTER, ATTACH, writing pragmas,
-    whatever a later SQLite adds) is refused. REPLACE shows here as INSERT only; the ledger's gapless
-    trigger is what refuses it.
+    whatever a later SQLite adds) is refused. REPLACE shows here as INSERT only; `held_against_replace`
+    is what refuses it.
     """
     match login:
         case Login.APP:
             return _authorize_app
         case Login.RELEASE:
             return _authorize_release
-        case Login.OWNER | Login.VAULT:
+        case Login.VAULT:
+            return _authorize_vault
+        case Login.OWNER:
             return None
 
 
@@ -169,6 +171,33 @@ def _authorize_app(
             return sqlite3.SQLITE_OK
         return _allow(name in _READING_PRAGMAS and (second is None or name in _NAMES_A_TABLE))
     return sqlite3.SQLITE_DENY
+
+
+def held_against_replace(tables: Iterable[str]) -> list[str]:
+    """
+    What APP's SQLite connection runs before its authorizer is set: rows that are added to are not replaced.
+
+    REPLACE removes the rows it collides with, and asks the authorizer for INSERT alone. With recursive
+    triggers it fires DELETE triggers for them; these are the connection's own, so that no table needs a
+    migration, and the authorizer lets nobody drop them. An INSERT that collides with nothing pays nothing.
+    """
+    added_to = sorted(table for table in tables if app_rights(table) == _ADD)
+    return [
+        "PRAGMA recursive_triggers=ON",
+        *(
+            f'CREATE TEMP TRIGGER "{table}_replaced" BEFORE DELETE ON main."{table}"'
+            f" BEGIN SELECT RAISE(ABORT, '{table} is added to, and nothing in it is replaced'); END"
+            for table in added_to
+        ),
+    ]
+
+
+def _authorize_vault(
+    action: int, first: str | None, _second: str | None, _database: str | None, _inner: str | None
+) -> int:
+    # The vault's login owns its file and migrates it, but opens no other: not the ledger beside it. VACUUM
+    # attaches a nameless file for itself.
+    return _allow(action != sqlite3.SQLITE_ATTACH or first == "")
 
 
 def _authorize_release(
