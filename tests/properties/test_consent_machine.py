@@ -478,6 +478,15 @@ class ConsentMachine(RuleBasedStateMachine):
         found = self.history.last(len(self.history.facts), "joined", "left", party=party)
         return found is not None and found["what"] == "joined"
 
+    def gave(self, house: str, person: str, purpose: str) -> bool:
+        """Whether the last that was said of this, restrictions aside, gave consent: only that can be renewed."""
+        said = [
+            fact["act"]
+            for fact in self.history.past(len(self.history.facts), "act", house=house, person=person)
+            if fact["purpose"] == purpose and fact["act"] not in {"restricted", "lifted"}
+        ]
+        return bool(said) and said[-1] in {"granted", "renewed"}
+
     def is_live(self, app: str) -> bool:
         found = self.history.last(len(self.history.facts), "granted", "blocked", app=app)
         return found is not None and found["what"] == "granted"
@@ -556,6 +565,7 @@ class ConsentMachine(RuleBasedStateMachine):
 
         told = self.attempt(say)
         may = self.is_live(f"{house}-app") and self.is_member(house)
+        may = may and (act != "renewed" or self.gave(house, person, purpose))
         assert isinstance(told, int) == may, told
         if isinstance(told, int):
             seq = self.history.add(self.now, "act", house=house, person=person, purpose=purpose, act=act)
