@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from traceback import extract_tb
 
-from api.commands import CommandRefused, ledger, vault, witness
+from api.commands import CommandRefused, keys, ledger, vault, witness
 from api.settings import Settings
 
 
@@ -121,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     release.set_defaults(run=_release)
 
     ledger.add(commands)
+    keys.add(commands)
     vault.add(commands)
     witness.add(commands)
 

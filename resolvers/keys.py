@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from consent_ledger.database import writing
+from consent_ledger.entry import Actor
 from consent_ledger.keys_of_houses import (
     KeyRefused,
     NewKey,
@@ -19,8 +20,9 @@ from consent_ledger.passkeys import Assertion, check_assertion, read_public_key
 from consent_ledger.permit import Refusal
 from consent_ledger.question import agreements_question, signing_question
 from consent_ledger.records import HouseKey
-from consent_ledger.vocabulary import KeyCause, PartyId, SigningAlgorithm
+from consent_ledger.vocabulary import PLATFORM, ClientId, KeyCause, PartyId, SigningAlgorithm
 from resolvers.gate import Inquiry, Receipt, entry_key
+from resolvers.house import House
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,16 @@ def own_keys(ask: Inquiry) -> list[KeyOfHouse] | Refusal:
     permit = ask.ask(agreements_question(ask.caller.party))
     if isinstance(permit, Refusal):
         return permit
-    known = passkeys(ask.connection, permit.controller)
+    return keys_of(ask, permit.controller)
+
+
+def keys_of(ask: Inquiry, party: PartyId) -> list[KeyOfHouse]:
+    """The keys of a party in the order of their registration. For its own eyes, and the operator's."""
+    known = passkeys(ask.connection, party)
     found = [
         KeyOfHouse(key, standing, known.get(key))
         for key, standing in ask.snapshot.state.keys.items()
-        if standing.party == permit.controller
+        if standing.party == party
     ]
     return sorted(found, key=lambda one: one.standing.seq)
 
@@ -147,6 +154,17 @@ def retire_own_key(ask: Inquiry, wanted: str, cause: KeyCause, *, key: str) -> K
     idem = entry_key("retire", ask.caller, key)
     draft, rider = retire_key(permit.controller, wanted, cause, actor=ask.actor, idem=idem)
     return KeyChanged(wanted, Receipt.of(ask.house.ledger.append(draft, rider=rider)))
+
+
+def retire_reported_key(house: House, party: PartyId, wanted: str, cause: KeyCause) -> Receipt:
+    """
+    The platform stops a key that a house reported lost: recorded in the platform's name, effective at once.
+
+    Repeatable with the same cause. Raises `KeyRefused` and `IllegalEntry`.
+    """
+    operator = Actor(PLATFORM, ClientId(PLATFORM))
+    draft, rider = retire_key(party, wanted, cause, actor=operator, idem=f"retire-{party}-{wanted}")
+    return Receipt.of(house.ledger.append(draft, rider=rider))
 
 
 def forget_key_holder(ask: Inquiry, wanted: str) -> bool | Refusal:

@@ -10,7 +10,7 @@ import pytest
 
 from api.errors import INTERNAL, problem_of
 from consent_ledger.entry import Draft, EntryType
-from consent_ledger.keys_of_houses import KeyRefused, NewKey, new_key_id, register_key, retire_key
+from consent_ledger.keys_of_houses import KeyRefused, NewKey, new_key_id, register_key
 from consent_ledger.permit import Refusal
 from consent_ledger.state import IllegalEntry
 from consent_ledger.vocabulary import KeyCause, Reason, Scope, SigningAlgorithm
@@ -93,8 +93,9 @@ def test_after_the_loss_of_all_keys_the_next_is_a_first_one_again(lakeside: Sign
 
 def test_the_platform_can_stop_a_key_that_a_house_reports_lost(scene: Scene, lakeside: Signer) -> None:
     first = lakeside.enrol()
-    draft, rider = retire_key(LAKESIDE, first, KeyCause.LOST, actor=OPERATOR, idem="reported")
-    scene.house.ledger.append(draft, rider=rider)
+    once = door.retire_reported_key(scene.house, LAKESIDE, first, KeyCause.LOST)
+    assert door.retire_reported_key(scene.house, LAKESIDE, first, KeyCause.LOST).position == once.position
+    assert scene.entries()[-1].actor == OPERATOR
     assert attested(lakeside) == {}
     assert scene.rows("select retired_position from passkey") == [(scene.size() - 1,)]
 
