@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from consent_ledger.agreements import Agreement
 from consent_ledger.entry import Entry
 from consent_ledger.fold import Fold, IllegalEntry, UnknownEntry
+from consent_ledger.positions import Positions
 from consent_ledger.records import (
     Client,
     HouseKey,
@@ -56,6 +57,7 @@ class State:
     standing_positions: Mapping[PartyId, int] = field(default_factory=dict)
     releases: Mapping[str, SealedRelease] = field(default_factory=dict)
     rights: Mapping[tuple[PartyId, str], RequestedRight] = field(default_factory=dict)
+    disclosures: Positions = field(default_factory=Positions)
     epoch: int = 1
     destroyed_epochs: frozenset[int] = frozenset()
 

@@ -35,6 +35,8 @@ def disclosed(fold: Fold, entry: Entry) -> None:
     gives = {party for one in agreements for party in one.sources}
     finest = max((_fineness(one.granularity) for one in agreements), default=-1)
     _hold(bool(seqs), "it names no entry that it stands on")
+    for name in ("controllers", "agreements", "purposes", "groups"):
+        _hold(bool(entry.body[name]), f"it names no {name}")
     _hold(
         recipient == PLATFORM or (client is not None and client.party == recipient), "its client is another's"
     )
@@ -48,6 +50,7 @@ def disclosed(fold: Fold, entry: Entry) -> None:
         _hold(agreed >= set(texts(entry.body[name])), f"its {name} were not agreed")
     fineness = _fineness(Granularity(str(entry.body["granularity"])))
     _hold(fineness <= finest, "it is finer than was agreed")
+    fold.set("disclosures", fold.see("disclosures").plus(entry.seq))
 
 
 def _decided(fold: Fold, entry: Entry) -> tuple[list[Agreement], int]:
@@ -96,9 +99,12 @@ def _hold(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - what must hold
         raise IllegalEntry("DECISION", f"the decision cannot be: {otherwise}")
 
 
-def sample_opened(_fold: Fold, entry: Entry) -> None:
-    speaks_for(entry, PartyId(str(entry.body["recipient"])))
-    _hold(number(entry.body["disclosure"]) < entry.seq, "it opens a disclosure that comes later")
+def sample_opened(fold: Fold, entry: Entry) -> None:
+    recipient = PartyId(str(entry.body["recipient"]))
+    speaks_for(entry, recipient)
+    if recipient != PLATFORM:
+        fold.known_party(recipient)
+    _hold(entry.body["disclosure"] in fold.see("disclosures"), "it opens something that is no disclosure")
 
 
 def export_issued(fold: Fold, entry: Entry) -> None:

@@ -39,16 +39,10 @@ from tests.consent_ledger.test_verify import SIGNER
 
 ROOT = ("never had",)
 MORE: dict[str, tuple[str, ...]] = {
-    # the fold knows no roots of earlier sizes, and reads lists that name nothing
+    # the fold knows no roots of earlier sizes
     "refusal.recorded": ROOT,
     "refusal.recorded/2": ROOT,
-    "disclosure.recorded": (
-        *ROOT,
-        *("as its controllers that cannot", "as its agreements that cannot"),
-        *("as its purposes that cannot", "as its groups that cannot"),
-    ),
-    # and keeps no list of disclosures
-    "sample.opened": ("opens something that is no disclosure", "recipient is not registered"),
+    "disclosure.recorded": ROOT,
 }
 """What the verifier asks beyond the fold, by type."""
 TURNS, EACH, MORE_OF_THEM = 120, 7, 24
@@ -610,7 +604,7 @@ def test_one_entry_forced_in_is_refused_exactly_when_the_fold_refuses_it(tmp_pat
             assert bool(said) == bool(code or asked), f"fold: {code}, verifier: {said}, of {line!r}"
     assert seen[""] > 200
     assert CODES - seen.keys() == set()
-    assert len(more) > 2
+    assert more
 
 
 def test_an_entry_of_a_later_version_stops_both(tmp_path: Path) -> None:
