@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from consent_ledger.verify.refused import Refused
 from consent_ledger.verify.source import Source
-from consent_ledger.verify.tree import root_of
+from consent_ledger.verify.tree import root_of, whole
 
 WIDTH = 256
 _ENTRIES = -1
@@ -92,7 +92,7 @@ class Tiled:
             self._compare(level, index, self._levels[level])
             if level + 1 == len(self._levels):
                 self._levels.append([])
-            self._levels[level + 1].append(_whole(self._levels[level]))
+            self._levels[level + 1].append(whole(self._levels[level]))
             self._levels[level] = []
             level, index = level + 1, index // WIDTH
 
@@ -146,20 +146,11 @@ def _files(source: Source) -> dict[tuple[int, int], list[int]]:
     return files
 
 
-def _whole(hashes: list[bytes]) -> bytes:
-    """The root of a whole tile, or of any power of two of hashes."""
-    sha = sha256
-    while len(hashes) > 1:
-        pairs = zip(hashes[::2], hashes[1::2], strict=True)
-        hashes = [sha(b"\x01" + left + right).digest() for left, right in pairs]
-    return hashes[0]
-
-
 def _side_by_side(hashes: list[bytes]) -> list[bytes]:
     """The complete subtrees over so many hashes, largest first."""
     subtrees, start = [], 0
     for bit in reversed(range(len(hashes).bit_length())):
         if len(hashes) >> bit & 1:
-            subtrees.append(_whole(hashes[start : start + (1 << bit)]))
+            subtrees.append(whole(hashes[start : start + (1 << bit)]))
             start += 1 << bit
     return subtrees
