@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from hashlib import sha256
@@ -138,11 +139,22 @@ def test_every_reader_sees_who_signed_and_who_is_taken_at_the_operators_word(
     assert signed.position == position
 
 
-@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA", "RS256"])
-def test_each_algorithm_signs(scene: Scene, bureau: Signer, algorithm: str) -> None:
+def test_each_algorithm_signs(scene: Scene, bureau: Signer) -> None:
+    key = bureau.enrol()
+    for algorithm in ("EdDSA", "RS256", "ES256"):
+        key = bureau.enrol(Authenticator.make(algorithm), approved_by=key)
+        _, agreement = scene.proposed(research(), "bureau-app")
+        bureau.sign(agreement, key)
+        assert accepted(scene, agreement) == {BUREAU: "passkey"}
+
+
+def test_a_preview_that_is_asked_by_several_at_once_is_kept_once(scene: Scene, lakeside: Signer) -> None:
+    season(scene)
     _, agreement = scene.proposed(research(), "bureau-app")
-    bureau.sign(agreement, bureau.enrol(Authenticator.make(algorithm)))
-    assert accepted(scene, agreement) == {BUREAU: "passkey"}
+    with ThreadPoolExecutor(4) as pool:
+        shown = list(pool.map(lambda _: lakeside.preview(agreement).sha256, range(8)))
+    assert len(set(shown)) == 1
+    assert scene.rows("select count(*) from agreement_preview") == [(1,)]
 
 
 def test_signing_is_repeatable_under_its_key_also_after_the_key_was_lost(
