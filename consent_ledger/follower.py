@@ -76,13 +76,14 @@ def read_entries(connection: Connection, start: int, stop: int) -> Iterator[Entr
             .order_by(ledger_entry.c.seq)
         ).all()
         for row in rows:
-            yield _entry(row, expected)
+            yield entry_of(row, expected)
             expected += 1
         if expected != upto:
             raise LedgerRefused("LEDGER_DAMAGED", f"Entry {expected} of the ledger is missing.")
 
 
-def _entry(row: Row[Any], expected: int) -> Entry:
+def entry_of(row: Row[Any], expected: int) -> Entry:
+    """The entry in this row, held to the columns it is looked up by. Raises `LedgerRefused`."""
     try:
         entry = read(bytes(row.line))
     except EntryRefused as error:
