@@ -45,6 +45,7 @@ __all__ = [
 
 _WRITES: Final = "cultuurinzicht_writes"
 _QUERY_ONLY: Final = "cultuurinzicht_query_only"
+_FILE: Final = "cultuurinzicht_file"
 _BUSY_SECONDS: Final = 10
 _CONNECT_SECONDS: Final = 5
 
@@ -118,6 +119,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
         )
         with _begun(connection):
             yield connection
+        # what went into a file that has lost its name is gone with this process: not acknowledged
+        _refuse_a_swapped_file(connection)
 
 
 @contextmanager
@@ -199,6 +202,7 @@ def _open_sqlite(url: URL, login: Login) -> Engine:
             driver.close()
             raise
         record.info[_QUERY_ONLY] = False
+        record.info[_FILE] = _file_at(url)
         if guard is not None:
             driver.set_authorizer(guard)
 
@@ -255,8 +259,34 @@ def _hold_against_replace(driver: sqlite3.Connection) -> None:
         driver.execute(statement)
 
 
+def _file_at(url: URL) -> tuple[int, int] | None:
+    """Which file stands at this address; None when none does."""
+    try:
+        found = os.stat(str(url.database))  # noqa: PTH116 - at every transaction: half the price of Path.stat
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _refuse_a_swapped_file(connection: Connection) -> None:
+    """
+    See that the file that is open still bears its name; on PostgreSQL the server answers for that.
+
+    A file put in its place (a backup, restored under a running server) leaves this process with one that
+    nobody will ever find again.
+    """
+    url = connection.engine.url
+    if connection.dialect.name == "sqlite" and connection.info[_FILE] != _file_at(url):
+        raise DatabaseRefused(
+            "DATABASE_SWAPPED",
+            f"The file {_named(url)} was replaced or removed while it was open; stop every process that uses"
+            " it, put the newest copy there, and start again.",
+        )
+
+
 def _begin_sqlite(connection: Connection) -> None:
     """BEGIN by hand. Whatever was not opened by `writing` cannot write: `query_only` is kept in step."""
+    _refuse_a_swapped_file(connection)
     writes = connection.get_execution_options().get(_WRITES, False)
     info = connection.info
     if info[_QUERY_ONLY] is writes:

@@ -80,6 +80,20 @@ class PostgreSQL:
                 self.run(f"DROP DATABASE {left} WITH (FORCE)")
             self._left.clear()
 
+    def crash(self, how: signal.Signals) -> None:
+        """End the server as machines do: SIGQUIT is an immediate shutdown, SIGKILL leaves it no word."""
+        process = self._server.get_postmaster_info().process
+        assert process is not None
+        backends = process.children(recursive=True)
+        process.send_signal(how)
+        for one in (process, *backends):  # backends see that their postmaster is gone, and end
+            one.wait(timeout=30)
+        self._engine.dispose()
+
+    def start_again(self) -> None:
+        """Start the server after `crash`; it recovers before it answers."""
+        self._server.ensure_postgres_running()
+
     def stop(self) -> None:
         self._engine.dispose()
         # nothing of it is kept, so it need not write everything out first: SIGQUIT is "immediate shutdown"

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -54,7 +50,6 @@ from tests.consent_ledger.ledgers import (
 
 ACTOR = "type, actor_party, actor_client"
 HASHED = "body_sha256, leaf_hash, line FROM ledger_entry"
-APPENDER = Path(__file__).with_name("appender.py")
 
 
 @pytest.fixture
@@ -772,49 +767,3 @@ def test_a_postgresql_ledger_is_not_truncated(both: Place, owner_engine: Engine)
             with pytest.raises(DBAPIError, match="append-only"), writing(owner_engine) as connection:
                 connection.exec_driver_sql(f"TRUNCATE {table}")
     assert both.pin(ledger).size == 1
-
-
-# kill -9
-
-
-def acknowledged(output: str) -> dict[str, int]:
-    """What the child said it had been told; its last line may be half."""
-    told = {}
-    for line in output.split("\n")[:-1]:
-        idem, position = line.split()
-        told[idem] = int(position)
-    return told
-
-
-def test_nothing_acknowledged_is_lost_by_kill_9(place: Place, ledger: Ledger) -> None:
-    ledger.close()
-    told: dict[str, int] = {}
-    for turn in range(12):
-        child = subprocess.Popen(
-            [sys.executable, str(APPENDER), str(place.folder), str(turn)],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[2],
-        )
-        assert child.stdout is not None
-        output = child.stdout.readline()
-        # then at another moment of its work each time
-        for _ in range(turn * 3):
-            output += child.stdout.readline()
-        os.kill(child.pid, signal.SIGKILL)
-        output += child.stdout.read()
-        child.stdout.close()
-        child.wait()
-        assert output, "the child appended nothing"
-        for idem, position in acknowledged(output).items():
-            assert told.setdefault(idem, position) == position, "a key stands in one place for good"
-    opened = place.open()
-    with reading(place.engine) as connection:
-        found = {entry.idem: entry.seq for entry in opened.entries(connection, 0, 10**6)}
-        riders = {
-            row.idem: row.position for row in connection.execute(text("SELECT idem, position FROM appended"))
-        }
-    assert told.items() <= found.items()
-    assert len(told) > 40
-    assert len(set(found.values())) == len(found), "nothing is doubled"
-    assert riders == {idem: seq for idem, seq in found.items() if idem != "ledger.created"}

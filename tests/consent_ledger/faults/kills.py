@@ -21,6 +21,7 @@ from threading import Timer
 
 from consent_ledger import export, verify
 from consent_ledger.database import Login, open_engine
+from consent_ledger.fsck import Inspection
 from tests.consent_ledger.faults.account import Account, prepare, standing
 from tests.consent_ledger.faults.appender import Job, Wrong
 from tests.consent_ledger.faults.nursery import Nursery
@@ -141,13 +142,16 @@ def _kill(pid: int) -> None:
 
 
 def verified(folder: Path, url: str) -> int:
-    """The size of the ledger, after opening it (which recomputes it) and verifying its export."""
+    """The size of the ledger, after opening it (which recomputes it), verifying its export, and fsck."""
     engine = open_engine(url, Login.APP)
     place = Place(folder, engine)
     try:
         ledger = place.open()
         size = export.write(ledger, engine, folder / "export")
         assert verify.verify(folder / "export", key=ledger.verifier_key).size == size
+        look = Inspection(engine, verifier_key=ledger.verifier_key, store=folder / "checkpoint.db")
+        assert not (found := [finding.sentence for finding in look.findings()]), found
+        assert look.size == size
     finally:
         place.close()
         engine.dispose()
