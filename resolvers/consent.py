@@ -87,11 +87,6 @@ class Decision:
         return {"at": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "channel": self.channel.value}
 
 
-def is_address(text: str) -> bool:
-    """Whether this can be an e-mail address at all."""
-    return _ADDRESS.fullmatch(text.strip()) is not None
-
-
 class ConsentNotRecorded(Exception):
     """The decision cannot be recorded. Carries a code and a sentence."""
 

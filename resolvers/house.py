@@ -23,6 +23,8 @@ class House:
     `engine` is the application's login; `releases` is a login that can read released figures and the
     public register, nothing else. `today` is the day that figures call today: fixed in a sandbox.
     `rp_id` is the host to which the passkeys of houses are bound: that of the platform's own address.
+    `evidence_years`: how long after an erasure it can still be shown that, when and under which notice
+    the person spoke, unless the person asked that nothing be kept.
     """
 
     engine: Engine
@@ -34,3 +36,4 @@ class House:
     clock: Clock
     today: Callable[[], date]
     rp_id: str
+    evidence_years: int = 5
