@@ -23,6 +23,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
@@ -130,3 +131,28 @@ passkey = Table(
 What a house knows its keys by. A label names a member of staff and a credential a device, so both stay
 out of the ledger, and the row can be deleted: the key and what it signed stand without it.
 """
+
+published_text = Table(
+    "published_text",
+    metadata,
+    Column("sha256", String(64), nullable=False, comment="as an entry names the whole text"),
+    Column("language", String(2), nullable=False),
+    Column("text", Text, nullable=False),
+    PrimaryKeyConstraint("sha256", "language"),
+    CheckConstraint("language IN ('nl', 'en')", name="language"),
+)
+"""
+What the ledger names by its SHA-256: notices and purposes, word for word. Rows are added and never changed;
+a reader computes the checksum again, so that a text that was changed is not shown.
+"""
+
+consent_batch = Table(
+    "consent_batch",
+    metadata,
+    Column("key", String(128), primary_key=True, comment="idempotency key of the list"),
+    Column("position", BigInteger, nullable=False, comment="its ledger entry"),
+    Column("received", Integer, nullable=False, comment="rows of the list"),
+    Column("told_sha256", String(64), nullable=False, comment="of all that it says but for whom"),
+    Column("left_out", Text, nullable=False, comment="JSON: number of each row that does not count, and why"),
+)
+"""What became of a list of decisions, so that a repeat is answered as the first time. Names nobody."""

@@ -45,6 +45,8 @@ _APP_RIGHTS: dict[str, frozenset[str]] = {
     "disclosure_secret": _ADD,
     "subject_set": _ADD,
     "agreement_preview": _ADD,
+    "published_text": _ADD,
+    "consent_batch": _ADD,
     "release": _ADD,
     "release_block": _ADD,
     "release_cell": _ADD,
