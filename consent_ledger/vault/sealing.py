@@ -11,6 +11,8 @@ The cryptography of the vault: what a person's keys are, and what is made with t
 - attributes  AES-256-GCM under HMAC-SHA256(data, "cultuurinzicht/attributes/1\0" || idempotency key)
 - stop        HMAC-SHA256(HKDF(secret "stop"), "cultuurinzicht/stop/1\0" || identifier), for all controllers
 - links       AES-256-GCM under secret "visitor-link", or under HKDF of the link's own 32 random bytes
+- sessions    AES-256-GCM under HKDF of the session token's own 32 random bytes
+- sent        HMAC-SHA256(secret "link-sent", "cultuurinzicht/link-sent/1\0" || identifier), kept for a day
 
 HKDF is RFC 5869 with SHA-256, HMAC RFC 2104, AES-GCM NIST SP 800-38D with 12 random bytes of nonce,
 AES-SIV RFC 5297. The keys of a person derive from nothing: once destroyed, no secret brings them back, and
@@ -49,6 +51,8 @@ _LOOKUP_OF_EPOCH = b"cultuurinzicht/lookup-of-epoch/1\0"
 _STOP_KEY = b"cultuurinzicht/stop-key/1\0"
 _STOP = b"cultuurinzicht/stop/1\0"
 _LINK = b"cultuurinzicht/visitor-link/1\0"
+_SESSION = b"cultuurinzicht/visitor-session/1\0"
+_SENT = b"cultuurinzicht/link-sent/1\0"
 
 
 class VaultRefused(Exception):
@@ -106,6 +110,16 @@ def stop(key: bytes, identifier: str) -> str:
 def link_key(token: bytes) -> AESGCM:
     """The key in a one-time link: what was sealed with it opens for whoever holds the link alone."""
     return AESGCM(HKDF(SHA256(), KEY_SIZE, salt=None, info=_LINK).derive(token))
+
+
+def session_key(token: bytes) -> AESGCM:
+    """The key in a session's token: who the visitor is opens for whoever holds the token alone."""
+    return AESGCM(HKDF(SHA256(), KEY_SIZE, salt=None, info=_SESSION).derive(token))
+
+
+def sent(secret: bytes, identifier: str) -> str:
+    """Under what it is counted that a link was sent to an address. Never leaves the vault."""
+    return hmac.digest(secret, _SENT + normalise(identifier), "sha256").hex()
 
 
 def check_value(kek: bytes) -> bytes:

@@ -132,3 +132,24 @@ vault_link = Table(
     Index(None, "expires"),
 )
 """One-time links that are out; a link that was used has no row."""
+
+vault_session = Table(
+    "vault_session",
+    metadata,
+    Column("token_sha256", LargeBinary, primary_key=True),
+    Column("identifier", LargeBinary, nullable=False),  # sealed under a key that stands in the token alone
+    Column("expires", BigInteger, nullable=False),
+    Index(None, "expires"),
+)
+"""Visitors who opened a one-time link, for the half hour that it holds."""
+
+vault_sent = Table(
+    "vault_sent",
+    metadata,
+    Column("lookup", Text, primary_key=True),  # 64 hexadecimal digits, keyed
+    Column("since", BigInteger, nullable=False),  # the first of the links that are counted
+    Column("last", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Index(None, "since"),
+)
+"""How many one-time links went to an address in the last day; no row after that."""

@@ -43,13 +43,14 @@ from consent_ledger.vault.finding import Finding
 from consent_ledger.vault.links import Links
 from consent_ledger.vault.pending import forget, keep, waiting
 from consent_ledger.vault.room import IsRecorded, nobody_knows, seconds
+from consent_ledger.vault.sessions import Sessions, expire
 from consent_ledger.vault.stops import Stops
 from consent_ledger.vault.tables import vault_link
 
 _NOW = timedelta(0)
 
 
-class Vault(Finding, Batches, Epochs, Stops, Links):
+class Vault(Finding, Batches, Epochs, Stops, Links, Sessions):
     """Persons, their keys and what they said. Safe between threads and processes."""
 
     __slots__ = ()
@@ -85,6 +86,7 @@ class Vault(Finding, Batches, Epochs, Stops, Links):
             keep(connection, sorted(recorded))
             forgotten = forget(connection, sorted(pending - recorded), until)
             connection.execute(delete(vault_link).where(vault_link.c.expires <= seconds()))
+            expire(connection)
         if forgotten:
             self._leave_no_trace()
         return forgotten
