@@ -2,7 +2,8 @@
 The one road by which tickets and visit counts come in, whatever door they came through.
 
     1. read and check            a file that is no table, or any row that is wrong, refuses the whole
-    2. vault                     identifiers become references, durable, inert without the entry
+    2. vault                     who asked to stay out is nobody; others become references, durable,
+                                 inert without the entry
     3. plan                      created, updated, unchanged, against what is stored
     4. ledger entry with rider   in one transaction: rows, the import with its report, and the entry
 
@@ -12,6 +13,9 @@ Atomic: all rows of a delivery are stored, or none. A crash leaves
   forgets them;
 - during 4: nothing, the transaction is rolled back;
 - after 4, before the answer: everything. The same key gives the first report.
+
+Whoever is erased, or asks to stay out, between 2 and 4: the entry's own transaction sees it, and the
+import goes back to 2.
 
 No identifier, name or full postcode passes beyond step 2: not into rows, reports, errors or logs.
 """
@@ -35,13 +39,14 @@ from consent_ledger.log import IdempotencyConflict, Ledger, Rider
 from consent_ledger.permit import Permit, Write
 from consent_ledger.question import Subject
 from consent_ledger.vault import Vault
-from consent_ledger.vocabulary import PartyId, PersonRef, Position
+from consent_ledger.vocabulary import PartyId, Position
 from insight.intake import imports
 from insight.intake import mapping as mappings
+from insight.intake.buyers import Buyers, Door
 from insight.intake.delivery import Delivery, tickets_from_file, tickets_from_frame
 from insight.intake.faults import REMARKS
 from insight.intake.imports import key_conflict
-from insight.intake.lines import TicketLines, ticket_lines
+from insight.intake.lines import ticket_lines
 from insight.intake.refusals import IntakeRefused
 from insight.intake.report import ImportRefused, ImportReport, rejected_lines, warned
 from insight.intake.ticket_store import Foreseen, plan_tickets
@@ -87,12 +92,14 @@ class Plan(Protocol):
     def unchanged(self) -> int: ...
     @property
     def relinked(self) -> int: ...
+    @property
+    def kept_out(self) -> int: ...
 
     def write(self, connection: Connection, import_id: str) -> bool: ...
 
 
 class Outdated(Exception):
-    """Another import or an erasure came between plan and entry; nothing was written."""
+    """Another import, an erasure or a stop came between plan and entry; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,19 @@ class _Prepared:
     idem: str
     actor: Actor
     report: ImportReport
-    plan: Callable[[Connection, _Transaction], Plan]
+    identifiers: Sequence[str | None]
+    plan: Callable[[Connection, _Transaction, Buyers], Plan]
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A delivery that is ready to be written, with the import and the persons that its plan rests on."""
+
+    of: _Prepared
+    report: ImportReport
+    plan: Plan
+    basis: str | None
+    buyers: Buyers
 
 
 class _Transaction:
@@ -121,7 +140,7 @@ class Intake:
     def __init__(self, *, engine: Engine, ledger: Ledger, vault: Vault, clock: Clock) -> None:
         self._engine = engine
         self._ledger = ledger
-        self._vault = vault
+        self._door = Door(engine, vault)
         self._clock = clock
 
     def tickets(
@@ -226,25 +245,17 @@ class Intake:
             performances=told.totals,
         )
         _refuse_faults(report)
-        persons = self._persons(one, told)
         institution, source = one.permit.controller, one.source
         return _Prepared(
             institution,
             one.idem,
             one.actor,
             report,
-            lambda connection, transaction: plan_tickets(
-                connection, institution, source, told=told, persons=persons, foreseen=transaction.tickets
+            told.identifiers,
+            lambda connection, transaction, buyers: plan_tickets(
+                connection, institution, source, told=told, buyers=buyers, foreseen=transaction.tickets
             ),
         )
-
-    def _persons(self, one: Consignment, told: TicketLines) -> list[PersonRef | None]:
-        distinct = list(dict.fromkeys(identifier for identifier in told.identifiers if identifier))
-        if not distinct:
-            return [None] * len(told.lines)
-        refs = self._vault.persons(one.permit.controller, distinct, under=one.idem)
-        known: dict[str | None, PersonRef | None] = dict(zip(distinct, refs, strict=True))
-        return [known.get(identifier) for identifier in told.identifiers]
 
     def _prepare_visits(self, one: Consignment) -> _Prepared:
         if isinstance(one.content, pd.DataFrame):
@@ -263,22 +274,24 @@ class Intake:
             one.idem,
             one.actor,
             report,
-            lambda connection, transaction: plan_visits(connection, institution, told, transaction.visits),
+            (),
+            lambda connection, transaction, _: plan_visits(connection, institution, told, transaction.visits),
         )
 
     # storing
 
     def _store(self, prepared: Sequence[_Prepared]) -> list[ImportReport]:
         for _ in range(_ATTEMPTS):
+            met = [self._door.meet(one.institution, one.identifiers, under=one.idem) for one in prepared]
             with reading(self._engine) as connection:
-                planned = list(_plans(connection, prepared))
+                planned = list(_plans(connection, prepared, met))
             try:
-                told = self._ledger.append_all([self._entry(*one) for one in planned])
+                told = self._ledger.append_all([self._entry(one) for one in planned])
             except Outdated:
                 continue
             return [
-                replace(report, position=heard.position, repeated=heard.repeated)
-                for (_, report, _, _), heard in zip(planned, told, strict=True)
+                replace(one.report, position=heard.position, repeated=heard.repeated)
+                for one, heard in zip(planned, told, strict=True)
             ]
         raise IntakeRefused(
             "IMPORTS_IN_THE_WAY",
@@ -286,9 +299,8 @@ class Intake:
             "Send the file again with the same key, one import of the house at a time.",
         )
 
-    def _entry(
-        self, one: _Prepared, report: ImportReport, plan: Plan, basis: str | None
-    ) -> tuple[Draft, Rider]:
+    def _entry(self, planned: _Planned) -> tuple[Draft, Rider]:
+        one, report = planned.of, planned.report
         draft = Draft(
             type=EntryType.IMPORT_ACCEPTED,
             actor=one.actor,
@@ -310,9 +322,11 @@ class Intake:
 
         def ride(connection: Connection, position: Position) -> None:
             """In the entry's transaction: rows and entry become durable together."""
-            if imports.latest(connection, one.institution) != basis:
+            if imports.latest(connection, one.institution) != planned.basis:
                 raise Outdated
-            if not plan.write(connection, report.import_id):
+            if not self._door.still_hold(connection, one.institution, one.identifiers, planned.buyers):
+                raise Outdated
+            if not planned.plan.write(connection, report.import_id):
                 raise Outdated
             imports.keep(connection, report, idem=one.idem, position=position, at=received_at)
 
@@ -320,24 +334,25 @@ class Intake:
 
 
 def _plans(
-    connection: Connection, prepared: Sequence[_Prepared]
-) -> Iterator[tuple[_Prepared, ImportReport, Plan, str | None]]:
+    connection: Connection, prepared: Sequence[_Prepared], met: Sequence[Buyers]
+) -> Iterator[_Planned]:
     """Each import planned on what is stored and on those before it, with the import it rests on."""
     transaction = _Transaction()
-    for one in prepared:
+    for one, buyers in zip(prepared, met, strict=True):
         if one.institution not in transaction.latest:
             transaction.latest[one.institution] = imports.latest(connection, one.institution)
         basis = transaction.latest[one.institution]
-        plan = one.plan(connection, transaction)
+        plan = one.plan(connection, transaction, buyers)
         report = replace(
             one.report,
             created=plan.created,
             updated=plan.updated,
             unchanged=plan.unchanged,
             linked=plan.relinked,
+            kept_out=plan.kept_out,
         )
         transaction.latest[one.institution] = report.import_id
-        yield one, report, plan, basis
+        yield _Planned(one, report, plan, basis, buyers)
 
 
 def _may_enter(one: Consignment) -> None:

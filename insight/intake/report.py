@@ -63,7 +63,8 @@ class ImportReport:
     One import, counted. `received = created + updated + unchanged + duplicate + rejected`.
 
     `linked` counts known lines whose person was filled in or changed; their content is `unchanged`
-    unless it changed too. `position` and `repeated` say where the import stands and whether this
+    unless it changed too. `kept_out` counts lines whose buyer asked to stay out: they came in as
+    nobody's. `position` and `repeated` say where the import stands and whether this
     answer is the first one again; they are no part of the canonical report.
     """
 
@@ -88,6 +89,7 @@ class ImportReport:
     performances: tuple[PerformanceTotal, ...] = ()
     places: tuple[PlaceTotal, ...] = ()
     errors: tuple[RowError, ...] = ()
+    kept_out: int = 0
     position: Position | None = field(default=None, compare=False)
     repeated: bool = field(default=False, compare=False)
 

@@ -31,6 +31,7 @@ from sqlalchemy import (
 
 from consent_ledger.vocabulary import PartyId, PersonRef
 from insight.intake.bulk import insert_rows
+from insight.intake.buyers import Buyers
 from insight.intake.lines import Key, Line, Performance, Production, TicketLines
 from insight.tables import performance, production, ticket_event, ticket_line
 
@@ -104,10 +105,11 @@ class TicketPlan:
 
     institution: PartyId
     source: str
-    new: list[tuple[Line, PersonRef | None]]
+    new: list[tuple[Line, PersonRef | None, int]]  # the last is 1 when it is severed from the start
     changed: list[tuple[Line, tuple[str, ...]]]
     linked: list[tuple[Key, PersonRef]]
     unchanged: int
+    kept_out: int
     new_productions: list[Production]
     changed_productions: list[Production]
     new_performances: list[Performance]
@@ -176,16 +178,16 @@ class TicketPlan:
     def _write_new(self, connection: Connection, import_id: str) -> None:
         # ids only grow, on both databases, so the new lines are those above the highest seen now
         before = connection.scalar(_HIGHEST)
-        shared = (self.institution, self.source, 0, import_id)
+        shared = (self.institution, self.source, import_id)
         insert_rows(
             connection,
             ticket_line,
-            (*Line._fields, "person", "institution", "source", "severed", "import_id"),
-            [(*line, person, *shared) for line, person in self.new],
+            (*Line._fields, "person", "severed", "institution", "source", "import_id"),
+            [(*line, person, severed, *shared) for line, person, severed in self.new],
         )
         told = {"_before": before, "_import": import_id}
         connection.execute(_NEW_EVENTS, told)
-        if any(line.attended_at for line, _ in self.new):
+        if any(line.attended_at for line, _, _ in self.new):
             connection.execute(_NEW_ENTRIES, told)
 
     def _write_changed(self, connection: Connection, import_id: str) -> None:
@@ -214,28 +216,30 @@ def plan_tickets(
     source: str,
     *,
     told: TicketLines,
-    persons: Sequence[PersonRef | None],
+    buyers: Buyers,
     foreseen: Foreseen,
 ) -> TicketPlan:
     """
     What storing these lines will do, given what is stored and `foreseen`, which it adds to.
 
     A line that comes without an identifier keeps the person it has; one that comes with another
-    takes that; a severed line takes none.
+    takes that; a severed line takes none. A new line of somebody who is kept out is severed from the
+    start; a known one stays as it is: what a stop ends is the use, and only an erasure severs.
     """
     stored = stored_lines(connection, institution, source, [line.key for line in told.lines])
-    new: list[tuple[Line, PersonRef | None]] = []
+    new: list[tuple[Line, PersonRef | None, int]] = []
     changed: list[tuple[Line, tuple[str, ...]]] = []
     linked: list[tuple[Key, PersonRef]] = []
     unchanged = 0
     seen = foreseen.lines
-    for line, person in zip(told.lines, persons, strict=True):
+    for at, (line, person) in enumerate(zip(told.lines, buyers.persons, strict=True)):
         key = line.key
         known = seen.get((institution, source, key)) or stored.get(key)
-        held = person
+        held, severed = person, at in buyers.kept_out
         if known is None:
-            new.append((line, person))
+            new.append((line, person, int(severed)))
         else:
+            severed = known.severed
             if known.content == line.content:
                 unchanged += 1
             else:
@@ -249,7 +253,7 @@ def plan_tickets(
             line.performance,
             line.attended_at,
             held,
-            severed=known is not None and known.severed,
+            severed=severed,
         )
     return TicketPlan(
         institution,
@@ -258,6 +262,7 @@ def plan_tickets(
         changed,
         linked,
         unchanged,
+        len(buyers.kept_out),
         *_productions(connection, institution, told.productions, foreseen),
         _performances(connection, institution, told.performances, foreseen),
     )

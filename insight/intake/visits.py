@@ -140,6 +140,7 @@ class VisitPlan:
     changed: list[Count]
     unchanged: int
     relinked: int = field(default=0, init=False)
+    kept_out: int = field(default=0, init=False)
 
     @property
     def created(self) -> int:
