@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 
-from consent_ledger import cosignature_table, ledger_tables, register, standing, vault
+from consent_ledger import cosignature_table, ledger_tables, register, right_requests, standing, vault
 from insight import tables
 
 _FOLDER = Path(__file__).parent
@@ -30,6 +30,7 @@ METADATA: dict[History, Sequence[MetaData]] = {
         standing.metadata,
         tables.metadata,
         cosignature_table.metadata,
+        right_requests.metadata,
     ),
     History.VAULT: (vault.metadata,),
 }

@@ -40,13 +40,14 @@ from schema.octets import octets
 from schema.preview import AgreementPreviewPayload, PreviewAgreementInput, preview
 from schema.receipt import receipt
 from schema.refused import refused
+from schema.right_roots import RightMutations
 
 WRITE = requires(Scope.AGREEMENTS_WRITE)
 SIGN = requires(Scope.AGREEMENTS_SIGN)
 
 
 @strawberry.type(description="Everything that can be changed.", directives=OPEN)
-class Mutation:
+class Mutation(RightMutations):
     @strawberry.mutation(
         description="Propose an agreement to which you are a party; it stands when every party accepted.",
         directives=WRITE,

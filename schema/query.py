@@ -45,6 +45,7 @@ from schema.paging import after as after_cursor
 from schema.paging import cursor, page_info, page_size
 from schema.preview import AgreementPreview, shown_preview
 from schema.refused import RefusedWhole
+from schema.right_roots import RightQueries
 from schema.viewer import (
     INSTITUTION,
     Institution,
@@ -68,7 +69,7 @@ class PurposeMissing(Exception):
 
 
 @strawberry.type(description="Everything that can be asked.", directives=OPEN)
-class Query:
+class Query(RightQueries):
     @strawberry.field(description="Who asks: this application.", directives=OPEN)
     def viewer(self, info: Asked) -> Viewer:
         return viewer(info.context.ask.caller)
