@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from sqlalchemy.engine import Engine
 
 from consent_ledger.clock import Clock
 from consent_ledger.log import Ledger
+from consent_ledger.rule_entries import RuleEntries
 from consent_ledger.vault import Vault
 from insight.index import Indexes
 from insight.intake.pipeline import Intake
@@ -24,7 +25,7 @@ class House:
     public register, nothing else. `today` is the day that figures call today: fixed in a sandbox.
     `rp_id` is the host to which the passkeys of houses are bound: that of the platform's own address.
     `evidence_years`: how long after an erasure it can still be shown that, when and under which notice
-    the person spoke, unless the person asked that nothing be kept.
+    the person spoke, unless the person asked that nothing be kept. `base_url` is where links lead.
     """
 
     engine: Engine
@@ -37,3 +38,5 @@ class House:
     today: Callable[[], date]
     rp_id: str
     evidence_years: int = 5
+    base_url: str = "http://127.0.0.1:8000"
+    rules: RuleEntries = field(default_factory=RuleEntries)

@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
     verify = below.add_parser("verify", help="verify an export offline, or a server, a proof or receipts")
     verify.add_argument(
         "path_or_url",
-        help="folder, zip or export.jsonl; the address of a server; a .tlog-proof; or receipts as .json",
+        help="folder, zip or export.jsonl; the address of a server; a .tlog-proof; or receipts as .json or .jsonld",
     )
     verify.add_argument("--key", help="verifier key NAME+ID+KEY, from another source than the export")
     verify.add_argument(

@@ -11,7 +11,8 @@ from pathlib import Path
 from consent_ledger.verify.line import MAX_LINE
 from consent_ledger.verify.note import MAX_NOTE, read_key
 from consent_ledger.verify.policy import Policy, read_policy, seconds
-from consent_ledger.verify.proof import MAX_RECEIPTS, Trust, check_proof_file, check_receipts
+from consent_ledger.verify.proof import Trust, check_proof_file
+from consent_ledger.verify.receipts import MAX_RECEIPTS, check_receipts
 from consent_ledger.verify.refused import Refused
 from consent_ledger.verify.source import text
 from consent_ledger.verify.whole import UNREADABLE, verify
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the verifier can be asked."""
     parser.add_argument(
         "path_or_url",
-        help="folder, zip or export.jsonl; the address of a server; a .tlog-proof; or receipts as .json",
+        help="folder, zip or export.jsonl; the address of a server; a .tlog-proof; or receipts as .json or .jsonld",
     )
     parser.add_argument("--key", help="verifier key NAME+ID+KEY, from another source than the export")
     parser.add_argument(
@@ -74,12 +75,12 @@ def _said(given: argparse.Namespace) -> str:
     path = given.path_or_url
     policy = None if given.policy is None else _policy(given.policy)
     max_age = None if given.max_age is None else seconds(given.max_age)
-    if path.endswith((".tlog-proof", ".json")):
+    if path.endswith((".tlog-proof", ".json", ".jsonld")):
         key = None if given.key is None else read_key(given.key)
         trust = Trust(key, policy, max_age, time.time())
         if given.since:
             raise Refused("A proof of one entry says nothing of an earlier checkpoint; check an export.")
-        if path.endswith(".json"):
+        if not path.endswith(".tlog-proof"):
             proven = check_receipts(_read(path, MAX_RECEIPTS), trust)
             return "\n".join(one.statement() for one in proven)
         if given.entry is None:

@@ -18,7 +18,6 @@ such. Other members are passed over; what they claim is checked by who knows the
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,8 +31,6 @@ from consent_ledger.verify.report import Proven
 from consent_ledger.verify.tree import check_inclusion, leaf_hash
 
 HEADER = "c2sp.org/tlog-proof@v1"
-MAX_RECEIPTS = 64 * 1024 * 1024
-"""Bytes of a file of receipts at most."""
 
 
 @dataclass(frozen=True)
@@ -101,28 +98,6 @@ def check_receipt(receipt: Mapping[str, Any], trust: Trust) -> tuple[Entry, Prov
     if position is not None and (type(position) is not int or position != proven.position):
         raise Refused("The receipt tells another position than its proof.")
     return entry, proven
-
-
-def check_receipts(data: bytes, trust: Trust) -> list[Proven]:
-    """What each receipt in a file proves. Raises `Refused`, naming the first that proves nothing."""
-    if len(data) > MAX_RECEIPTS:
-        raise Refused("The receipts are too long; check them in parts.")
-    try:
-        told = json.loads(data.decode())
-    except (ValueError, RecursionError):
-        raise Refused("The receipt is not JSON.") from None
-    receipts = told if isinstance(told, list) else [told]
-    proven = []
-    for number, receipt in enumerate(receipts, 1):
-        if not isinstance(receipt, dict):
-            raise Refused(f"Receipt {number} is no object with an entry and a proof.")
-        try:
-            proven.append(check_receipt(receipt, trust)[1])
-        except Refused as refused:
-            raise Refused(f"Receipt {number} of {len(receipts)}: {refused}") from None
-    if not proven:
-        raise Refused("There is no receipt in the file.")
-    return proven
 
 
 def check_proof_file(data: bytes, entry: bytes, trust: Trust) -> Proven:

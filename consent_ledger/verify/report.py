@@ -65,14 +65,17 @@ class Proven:
     """Of the signed checkpoint under which it was proven."""
     witnesses: tuple[str, ...] | None = None
     cosigned: int | None = None
+    consent: str | None = None
+    """Of a consent receipt: what the person had said, as proven."""
 
     def statement(self) -> str:
-        """For people, a line or two."""
+        """For people, a few lines."""
         said = (
             f"Entry {self.position} ({self.kind}, {self.recorded}) is in the ledger {self.origin},"
             f" under a signed checkpoint of {self.size} entries."
         )
-        return "\n".join([said, *_cosigned(self.witnesses, self.cosigned)])
+        consent = [] if self.consent is None else [self.consent]
+        return "\n".join([said, *consent, *_cosigned(self.witnesses, self.cosigned)])
 
 
 def _cosigned(witnesses: tuple[str, ...] | None, time: int | None) -> list[str]:
