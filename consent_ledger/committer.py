@@ -20,6 +20,7 @@ caller asks again with the same key and gets the position they have.
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -317,7 +318,8 @@ def _all(connection: Connection, wishes: Sequence[Wish], state: State, stamp: St
             try:
                 wish.rider(connection, wish.entry.seq)
             except Exception as raised:
-                wish.error = raised  # also when it is the database's: the caller sees what its rider raised
+                if _is_begun(connection):  # else the database gave up, and nobody's rider is to blame
+                    wish.error = raised
                 raise
     return after
 
@@ -334,9 +336,26 @@ def _each(connection: Connection, wishes: Sequence[Wish], state: State, stamp: S
                 with connection.begin_nested():
                     wish.rider(connection, entry.seq)
         except Exception as raised:  # noqa: BLE001 - no entry, an illegal one, or whatever its rider raises
+            if not _is_begun(connection):
+                raise  # the transaction is gone, and what stood in it: nothing may go on as if it were there
             wish.error = raised
             if before is not None:  # the fold itself refuses without a trace; a rider comes after it
                 fold = Fold(before)
         else:
             wish.entry = entry
     return fold.state()
+
+
+def _is_begun(connection: Connection) -> bool:
+    """
+    Whether the transaction still stands, whatever a rider met.
+
+    A lost server ends it, and so does SQLite by itself when the disk is full or does not answer: the next
+    savepoint would then begin, and commit, a transaction of its own.
+    """
+    if connection.closed or connection.invalidated:
+        return False
+    driver = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        return driver.in_transaction
+    return not (driver is None or driver.closed)

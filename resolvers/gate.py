@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
 from hashlib import sha256
 
 from sqlalchemy.engine import Connection
@@ -24,10 +25,10 @@ from consent_ledger.entry import Actor, Draft, EntryRefused, EntryType, Json, Ro
 from consent_ledger.log import Acknowledgement, LedgerError, Rider
 from consent_ledger.parties import platform_caller
 from consent_ledger.permit import Caller, Failing, Permit, Read, Refusal, Snapshot, decide
-from consent_ledger.question import ActT, Question
+from consent_ledger.question import ActT, Question, Subject
 from consent_ledger.state import IllegalEntry
 from consent_ledger.vocabulary import GRANULARITY_ORDER, PersonRef, Position, Reason
-from insight.store.subjects import commit_to_subjects, keep_subjects
+from insight.subjects import commit_to_subjects, keep_subjects
 from resolvers.house import House
 
 
@@ -38,6 +39,16 @@ class AnswerNotRecorded(LedgerError):
         super().__init__(
             "ANSWER_NOT_RECORDED",
             "This answer could not be recorded in the ledger, so it is not given; ask again.",
+        )
+
+
+class NotAskableThen(LedgerError):
+    """Who asks may ask this now, and could not at the size of the ledger that is asked about."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "NOT_ASKABLE_THEN",
+            "Your application could not ask this yet at that size of the ledger; ask for a larger one.",
         )
 
 
@@ -65,23 +76,59 @@ class Inquiry:
     connection: Connection
     request_sha256: str
     request_id: str
+    identifier: str | None = field(default=None, repr=False)
+    """The address of a visitor who asks, from the link that was opened; None for all others."""
     receipt: Receipt | None = None
     _read: list[Permit[Read]] = field(default_factory=list)
     _persons: set[PersonRef] = field(default_factory=set)
     _rows: dict[Hashable, int] = field(default_factory=dict)
     _refused: list[Refusal] = field(default_factory=list)
+    _earlier: list[Snapshot] = field(default_factory=list)
 
     @property
     def actor(self) -> Actor:
         """Who stands in the entries of this request."""
         return Actor(self.caller.party, self.caller.client)
 
-    def ask(self, question: Question[ActT]) -> Permit[ActT] | Refusal:
-        """A permit, or why not. Refusals under an agreement are recorded when the inquiry closes."""
+    def ask(
+        self, question: Question[ActT], *, known: Snapshot | None = None
+    ) -> Permit[ActT] | Refusal:
+        """
+        A permit, or why not. Refusals under an agreement are recorded when the inquiry closes.
+
+        With `known` the permit is for what stood there; whether it may be read is decided on what stands
+        now, and then on what stood there too. Raises `NotAskableThen` when only the first allows it. Another
+        controller's audience is read as it stands, or not at all.
+        """
         answer = decide(self.snapshot, self.caller, question)
         if isinstance(answer, Refusal) and answer.agreements and answer not in self._refused:
             self._refused.append(answer)
-        return answer
+        if known is None or isinstance(answer, Refusal):
+            return answer
+        then = decide(known, self.caller, question)
+        if isinstance(then, Refusal) or question.subject is Subject.AUDIENCE or question.act is not Read:
+            raise NotAskableThen
+        return then
+
+    def as_known_at(self, size: int | None, valid_at: date | None) -> Snapshot | None:
+        """
+        What stood below `size` (none: all that this request sees), valid at the start of `valid_at` in UTC
+        (none: now). None when neither is said.
+
+        Dies with the request. Raises `NotRecorded` for a size that this request does not see.
+        """
+        if size is None and valid_at is None:
+            return None
+        at = self.snapshot.at if valid_at is None else datetime.combine(valid_at, time.min, UTC)
+        wanted = self.snapshot.size if size is None else size
+        known = self.house.ledger.pin_at(self.connection, wanted, at)
+        self._earlier.append(known)
+        return known
+
+    def end(self) -> None:
+        """The request is over: everything that was pinned for it dies."""
+        for pinned in (self.snapshot, *self._earlier):
+            pinned.end()
 
     def disclosed(
         self, permit: Permit[Read], *, of: Hashable, persons: Iterable[PersonRef], rows: int
@@ -178,7 +225,13 @@ class Inquiry:
 
 @contextmanager
 def inquiry(
-    house: House, caller: Caller, connection: Connection, *, request_sha256: str, request_id: str
+    house: House,
+    caller: Caller,
+    connection: Connection,
+    *,
+    request_sha256: str,
+    request_id: str,
+    identifier: str | None = None,
 ) -> Iterator[Inquiry]:
     """
     Open an inquiry on the caller's own read transaction; leaving the block closes it.
@@ -187,12 +240,12 @@ def inquiry(
     Refuses (the log's own error) when the head cannot be read.
     """
     snapshot = house.ledger.pin(connection)
-    ask = Inquiry(house, caller, snapshot, connection, request_sha256, request_id)
+    ask = Inquiry(house, caller, snapshot, connection, request_sha256, request_id, identifier)
     try:
         yield ask
         ask.close()
     finally:
-        snapshot.end()
+        ask.end()
 
 
 @contextmanager

@@ -17,11 +17,14 @@ from consent_ledger.closed import mint
 from consent_ledger.permit import Permit, PersonFilter, Read
 from consent_ledger.question import Subject
 from consent_ledger.snapshot import Life
+from consent_ledger.standing import Said
 from consent_ledger.vocabulary import (
+    ConsentAct,
     FieldGroup,
     Granularity,
     PartyId,
     PersonRef,
+    Position,
     Purpose,
 )
 from insight import tables
@@ -215,3 +218,10 @@ def index_of(rows: Iterable[Row], asked: Permit[Read] | None = None) -> Audience
     """What an index holds of these rows, for a permit (the house's own when none is named)."""
     with database(rows) as connection:
         return Indexes().of(asked or permit(), connection)
+
+
+def said(
+    who: PersonRef, purpose: Purpose, act: ConsentAct, position: int, *, house: PartyId = HOUSE
+) -> list[Said]:
+    """One act of one person, as standing keeps it."""
+    return [Said(house, who, purpose, act, Position(position), date(2026, 1, 1))]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from consent_ledger import standing
 from consent_ledger.permit import Period, Permit, Read
-from consent_ledger.vocabulary import ConsentAct, FieldGroup, Position, ProductionRef, Purpose, Reason
+from consent_ledger.vocabulary import ConsentAct, FieldGroup, ProductionRef, Purpose, Reason
 from insight.audiences import BeyondPermit, measure, subjects
 from insight.criteria import Criteria
 from insight.definitions import AUDIENCE_FIGURES, UnknownFigure
@@ -29,7 +29,7 @@ from insight.figures import (
     release_audience,
 )
 from insight.index import Indexes
-from tests.insight.house import HOUSE, TODAY, TOURING, Row, database, line, permit, person
+from tests.insight.house import HOUSE, TODAY, TOURING, Row, database, line, permit, person, said
 
 COUNTS: list[Row] = [
     {"institution": HOUSE, "place": "door", "day": "2026-03-01", "kind": "counter", "number": 120},
@@ -139,7 +139,7 @@ def test_an_objection_changes_no_euro_of_drinks_either() -> None:
         before = release(rows, asked, None, "spend", "bookers")
         with database(rows) as connection:
             for who in (person(3), person(40)):
-                standing.record(connection, HOUSE, who, asked.purpose, ConsentAct.OBJECTED, Position(1))
+                standing.record(connection, said(who, asked.purpose, ConsentAct.OBJECTED, 1))
             index = Indexes().of(asked, connection)
         raw = measure(asked, index, Criteria(), frozenset({"spend", "bookers"}), today=TODAY)
         after = release_audience(asked, raw).figures
@@ -398,7 +398,7 @@ def test_someone_who_objected_does_not_make_a_cell_large_enough() -> None:
     rows += [line(70 + n, pc4="2611") for n in range(20)]
     asked = under_agreement(size=5)
     with database(rows) as connection:
-        standing.record(connection, HOUSE, person(50), Purpose.RESEARCH, ConsentAct.OBJECTED, Position(1))
+        standing.record(connection, said(person(50), Purpose.RESEARCH, ConsentAct.OBJECTED, 1))
         index = Indexes().of(asked, connection)
     raw = measure(asked, index, Criteria(), frozenset({"contexts"}), today=TODAY)
     contexts = release_audience(asked, raw).figures["contexts"]

@@ -23,7 +23,7 @@ from insight.index import NEVER, AudienceIndex, Indexes, Lines, WrongIndex
 from insight.store import WrongPermit
 from insight.store.counts import visit_counts
 from insight.store.tickets import lines, productions
-from tests.insight.house import HOUSE, OTHER, TODAY, Row, database, fill, index_of, line, permit, person
+from tests.insight.house import OTHER, TODAY, Row, database, fill, index_of, line, permit, person, said
 
 COUNT: Row = {"place": "door", "day": "2026-03-01", "kind": "counter", "number": 7, "institution": OTHER}
 HERS: Row = {"institution": OTHER, "gross": 7777, "production": "othello", "person": person(1, OTHER)}
@@ -146,7 +146,7 @@ def test_the_next_objection_is_seen_by_the_next_question_without_reading_lines()
         indexes = Indexes()
         before = permit(size=Position(5))
         kept = indexes.of(before, connection).lines
-        standing.record(connection, HOUSE, person(1), Purpose.OWN_INSIGHT, ConsentAct.OBJECTED, Position(5))
+        standing.record(connection, said(person(1), Purpose.OWN_INSIGHT, ConsentAct.OBJECTED, 5))
         after = permit(size=Position(6), standing_position=5)
         assert bookers(after, indexes.of(after, connection)) == 1
         assert indexes.of(after, connection).lines is kept
@@ -156,7 +156,7 @@ def test_the_next_objection_is_seen_by_the_next_question_without_reading_lines()
 def test_an_objection_to_one_purpose_leaves_the_others() -> None:
     with database([line(1), line(2)]) as connection:
         indexes = Indexes()
-        standing.record(connection, HOUSE, person(1), Purpose.RESEARCH, ConsentAct.OBJECTED, Position(1))
+        standing.record(connection, said(person(1), Purpose.RESEARCH, ConsentAct.OBJECTED, 1))
         own, research = permit(), permit(purpose=Purpose.RESEARCH)
         assert bookers(own, indexes.of(own, connection)) == 2
         assert bookers(research, indexes.of(research, connection)) == 1
@@ -165,7 +165,7 @@ def test_an_objection_to_one_purpose_leaves_the_others() -> None:
 def test_a_purpose_that_needs_consent_counts_nobody_without() -> None:
     with database([line(1), line(2), line(3)]) as connection:
         asked = permit(persons=PersonFilter.ONLY_CONSENTING)
-        standing.record(connection, HOUSE, person(1), Purpose.OWN_INSIGHT, ConsentAct.GRANTED, Position(1))
+        standing.record(connection, said(person(1), Purpose.OWN_INSIGHT, ConsentAct.GRANTED, 1))
         assert bookers(asked, Indexes().of(asked, connection)) == 1
 
 

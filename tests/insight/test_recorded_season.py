@@ -95,7 +95,10 @@ def test_after_an_objection_tickets_and_euros_are_equal_to_the_cent(season: Seas
     before, size = season.figures(), Position(season.house.size())
     asked = permit()
     with writing(season.house.engine) as connection:
-        standing.record(connection, HOUSE, PersonRef(who), asked.purpose, ConsentAct.OBJECTED, size)
+        act = standing.Said(
+            HOUSE, PersonRef(who), asked.purpose, ConsentAct.OBJECTED, Position(size), date(2026, 1, 1)
+        )
+        standing.record(connection, [act])
     after = season.figures(size=Position(size + 1), standing_position=size)
     for name in ("tickets", "spend", "average_ticket_price", "visits"):
         assert value(after[name]) == value(before[name])

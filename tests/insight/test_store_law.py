@@ -54,8 +54,10 @@ from insight import store
 from insight.store import WrongPermit, require
 from insight.store.counts import visit_counts
 from insight.store.imports import imports
+from insight.store.persons import sever
 from insight.store.previews import preview_body
 from insight.store.releases import latest, register, tables
+from insight.store.subjects import draw
 from insight.store.tickets import lines, productions
 from insight.store.totals import COUNTS, TICKETS, daily_totals
 from insight.tables import agreement_preview, data_import, release, release_block, release_cell
@@ -106,6 +108,12 @@ RELEASED: dict[Callable[..., Any], tuple[Reading, ...]] = {
 }
 """Reads of what is public or sealed, over the release login: the same for every house."""
 
+AUDITED: dict[Callable[..., Any], frozenset[Subject]] = {draw: frozenset({Subject.LEDGER})}
+"""Reads of what the ledger itself tells of, for auditors of all houses."""
+
+WRITES: frozenset[Callable[..., Any]] = frozenset({sever})
+"""Under a permit to write; what they may touch is told in tests/resolvers/test_persons.py."""
+
 READS_NOTHING: frozenset[Callable[..., Any]] = frozenset({require})
 
 
@@ -124,7 +132,7 @@ def discovered() -> dict[str, Callable[..., Any]]:
 
 
 def test_every_function_of_the_store_stands_under_this_law() -> None:
-    covered = {*TRUTH, *RELEASED, *READS_NOTHING}
+    covered = {*TRUTH, *RELEASED, *AUDITED, *WRITES, *READS_NOTHING}
     missing = {name for name, function in discovered().items() if function not in covered}
     assert not missing, "say in this file how the function is called, and under which permits"
     assert covered == set(discovered().values())
@@ -133,7 +141,7 @@ def test_every_function_of_the_store_stands_under_this_law() -> None:
 @pytest.mark.parametrize("name", sorted(discovered()))
 def test_every_function_of_the_store_takes_a_permit_first(name: str) -> None:
     first = next(iter(inspect.signature(discovered()[name]).parameters.values()))
-    assert first.annotation == "Permit[Read]"
+    assert first.annotation == ("Permit[Write]" if discovered()[name] in WRITES else "Permit[Read]")
     assert first.default is inspect.Parameter.empty
 
 

@@ -13,13 +13,13 @@ import pytest
 
 from consent_ledger import standing
 from consent_ledger.permit import Permit, Read
-from consent_ledger.vocabulary import ConsentAct, Position, ProductionRef, Purpose, Reason
+from consent_ledger.vocabulary import ConsentAct, ProductionRef, Purpose, Reason
 from insight.audiences import measure
 from insight.criteria import Criteria
 from insight.crowd import Partition, barrier, crowd
 from insight.figures import Breakdown, Figure, Released, Withheld, release_audience
 from insight.index import Indexes
-from tests.insight.house import HOUSE, TODAY, Row, database, line, person
+from tests.insight.house import HOUSE, TODAY, Row, database, line, person, said
 from tests.insight.test_figures import SEASON, drink, of_value, reason, under_agreement
 
 OBJECTOR = 900
@@ -36,9 +36,7 @@ def released(
     asked = asked or under_agreement(size=5, period=SEASON)
     with database(rows) as connection:
         for number in objectors:
-            standing.record(
-                connection, HOUSE, person(number), Purpose.RESEARCH, ConsentAct.OBJECTED, Position(1)
-            )
+            standing.record(connection, said(person(number), Purpose.RESEARCH, ConsentAct.OBJECTED, 1))
         index = Indexes().of(asked, connection)
     figures = frozenset(names or {"bookers", "tickets", "spend", "visits", "contexts", "segments"})
     raw = measure(asked, index, criteria or Criteria(), figures, today=TODAY)
@@ -136,9 +134,7 @@ def test_a_line_of_nobody_in_an_order_of_somebody_is_that_persons() -> None:
 def test_everybody_who_is_left_out_is_counted_whoever_it_is(more: list[Row], left_out: int) -> None:
     asked = under_agreement(size=5, period=SEASON)
     with database([line(n) for n in range(30)] + more) as connection:
-        standing.record(
-            connection, HOUSE, person(OBJECTOR), Purpose.RESEARCH, ConsentAct.OBJECTED, Position(1)
-        )
+        standing.record(connection, said(person(OBJECTOR), Purpose.RESEARCH, ConsentAct.OBJECTED, 1))
         index = Indexes().of(asked, connection)
     near = Criteria(pc4=frozenset({"9711"}))
     raw = measure(asked, index, near, frozenset({"tickets"}), today=TODAY)

@@ -26,7 +26,7 @@ from consent_ledger.question import audience_question
 from consent_ledger.vocabulary import ConsentAct, FieldGroup, PersonRef, ProductionRef, Purpose, Reason, Scope
 from insight.criteria import Criteria
 from insight.figures import Figure, ReleasedAudience
-from insight.store.subjects import commit_to_subjects
+from insight.subjects import commit_to_subjects
 from resolvers.audiences import AudienceAsked, audience
 from resolvers.gate import Inquiry
 from schema.ids import global_id
