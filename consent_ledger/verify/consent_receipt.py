@@ -25,14 +25,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from consent_ledger.verify.consent_record import (
-    FORMAT,
-    PROOF,
-    STATES,
-    Notice,
-    Told,
-    receipt,
-)
+from consent_ledger.verify.consent_record import FORMAT, Notice, Told, receipt
+from consent_ledger.verify.dpv import PROOF, STATES
 from consent_ledger.verify.line import Entry, canonical
 from consent_ledger.verify.proof import Trust, check_receipt
 from consent_ledger.verify.refused import Refused
