@@ -122,6 +122,7 @@ def assembled(
             clock=clock,
             today=_today(settings, engine, ledger, clock),
             rp_id=_rp_id(settings.base_url),
+            base_url=settings.base_url,
         )
         oauth = OAuth(
             engine=engine,
