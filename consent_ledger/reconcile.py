@@ -21,6 +21,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from consent_ledger.checkpoint import NoteRefused, SignedCheckpoint, read_note
@@ -57,7 +58,7 @@ class Receipt:
         if not isinstance(told, Mapping):
             raise ReceiptRefused("A receipt is an object with position, entry and proof.")
         entry, proof = told.get("entry"), told.get("proof")
-        if not isinstance(entry, str) or not isinstance(proof, str):
+        if not isinstance(entry, str) or not isinstance(proof, str) or not entry.isascii():
             raise ReceiptRefused("A receipt is an object with position, entry and proof.")
         found = _HEAD.match(proof)
         rest = "\n" + proof[found.end() :] if found else ""  # an entry alone in its tree has no path
@@ -102,7 +103,7 @@ def receipts(path: Path) -> list[Receipt]:
             values = [json.loads(text)]
         except (ValueError, RecursionError):
             try:
-                values = [json.loads(line) for line in text.splitlines() if line.strip()]
+                values = [json.loads(line) for line in text.split("\n") if line.strip()]
             except (ValueError, RecursionError):
                 raise ReceiptRefused(f"{file.name} is not JSON.") from None
         found += [Receipt.of(one) for value in values for one in _within(value)]
@@ -142,7 +143,8 @@ def reconcile(given: list[Receipt], lines: Callable[[], Iterable[bytes]], vkey: 
             continue
         wanted.setdefault(one.position, []).append(one)
         roots.setdefault(signed.size, []).append((one, signed))
-        recipients.add(_recipient(one.line))
+        if recipient := _recipient(one.line):
+            recipients.add(recipient)
     unreceipted: list[int] = []
     frontier = Frontier()
     for line in lines():
@@ -160,6 +162,12 @@ def reconcile(given: list[Receipt], lines: Callable[[], Iterable[bytes]], vkey: 
                 missing.append(f"The checkpoint in the receipt of entry {one.position} is of another ledger.")
     for position in sorted(position for position in wanted if position >= frontier.size):
         missing.append(f"Entry {position} of the receipts is not in the export, which ends before it.")
+    for one, signed in chain.from_iterable(roots.values()):
+        if one.position < frontier.size < signed.size:
+            missing.append(
+                f"The receipt of entry {one.position} was signed at {signed.size} entries, and the export has"
+                f" {frontier.size}: ask for a newer export, which must go on from the receipt."
+            )
     return Reconciled(len(given), tuple(dict.fromkeys(missing)), tuple(unreceipted))
 
 

@@ -5,8 +5,10 @@ An entry that tells of a decision holds the size and root that it stood on. Fold
 size, ask the steps of the decision again for what the entry says was asked, and compare:
 
 1. the root is the one that these entries give;
-2. a disclosure: for each controller, agreement and purpose that it names, every step lets it through, and the
-   entries that it says it rests on are among those that the steps used;
+2. a disclosure: each agreement, controller, purpose and field group that it names is one that every step
+   lets through together with some of the others, and the entries that it says it rests on are those of its
+   agreements, and else only such as the steps used. (One answer may tell of several figures; which
+   purpose went with which controller is not told, so that more cannot be asked of it.)
 3. a refusal: each of its reasons that lies in the ledger comes out again. What lies in a token (a scope that
    it lacked) or in the persons counted (a group too small) is not in the ledger, and is said to be so.
 
@@ -18,8 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import product
+from datetime import datetime
+from itertools import chain, product
 
 from consent_ledger.agreements import Agreement
 from consent_ledger.entry import Entry, EntryType, read
@@ -30,6 +32,7 @@ from consent_ledger.state import State
 from consent_ledger.steps import Case, failures
 from consent_ledger.tree import Frontier, leaf_hash
 from consent_ledger.vocabulary import (
+    GRANULARITY_ORDER,
     PLATFORM,
     AgreementId,
     ClientId,
@@ -47,6 +50,9 @@ DECISIONS = frozenset(
     {EntryType.DISCLOSURE_RECORDED, EntryType.REFUSAL_RECORDED, EntryType.REFUSAL_TOLD},
 )
 """The entries that tell of a decision."""
+
+_CHUNK = 5_000
+_TOLD = ("agreements", "controllers", "purposes", "groups")
 
 OF_TOKENS = frozenset({Reason.INSUFFICIENT_SCOPE})
 OF_PERSONS = frozenset(Reason) - {
@@ -97,9 +103,8 @@ def tell_again(entry: Entry, state: State, root: bytes, recorded: datetime) -> T
 
     The entry must be one of `DECISIONS`.
     """
-    basis = entry.body["basis"]
+    basis, size = entry.body["basis"], _size(entry)
     assert isinstance(basis, Mapping)
-    size = number(basis["size"])
     is_disclosure = entry.kind is EntryType.DISCLOSURE_RECORDED
     findings: list[str] = []
     untold: list[str] = []
@@ -118,44 +123,68 @@ def replay(lines: Callable[[], Iterable[bytes]]) -> Iterator[Told]:
     """
     Every decision in an export, in the order of their entries. `lines` gives its lines from the first, twice.
 
-    Holds one state and the decisions in memory. Raises `EntryRefused` and what the fold raises: check the
-    export with the verifier first.
+    Holds one state, some thousand entries and the decisions in memory. Raises `EntryRefused` and what the
+    fold raises: check the export with the verifier first.
     """
     decisions: dict[int, list[Entry]] = {}  # by the size that they stand on
     for line in lines():
         if b'"disclosure.recorded"' in line or b'"refusal.recorded' in line:
             entry = read(line)
             if entry.kind in DECISIONS:
-                basis = entry.body["basis"]
-                assert isinstance(basis, Mapping)
-                decisions.setdefault(number(basis["size"]), []).append(entry)
+                decisions.setdefault(_size(entry), []).append(entry)
     told: list[Told] = []
-    state, frontier, recorded = State.start(), Frontier(), datetime.min.replace(tzinfo=UTC)
-    waiting: list[Entry] = []
+    state, frontier, waiting = State.start(), Frontier(), list[Entry]()
     for line in lines():
+        if not decisions:
+            break
         entry = read(line)
         waiting.append(entry)
         frontier.push(leaf_hash(line))
-        recorded = instant(entry.rt)
-        if frontier.size in decisions:
+        standing_here = decisions.pop(frontier.size, [])
+        if standing_here or len(waiting) == _CHUNK:
             state, waiting = state.apply(waiting), []
-            told += [tell_again(one, state, frontier.root(), recorded) for one in decisions[frontier.size]]
+        told += [tell_again(one, state, frontier.root(), instant(entry.rt)) for one in standing_here]
+    for one in chain.from_iterable(decisions.values()):
+        never = "it stands on a size that the ledger does not have"
+        told.append(Told(one.seq, one.kind is EntryType.DISCLOSURE_RECORDED, _size(one), (never,)))
     yield from sorted(told, key=lambda one: one.position)
 
 
+def _size(entry: Entry) -> int:
+    basis = entry.body["basis"]
+    assert isinstance(basis, Mapping)
+    return number(basis["size"])
+
+
 def _disclosed(entry: Entry, state: State, recorded: datetime, named: frozenset[int]) -> Iterator[str]:
-    used: set[int] = set()
+    if _asker(entry, state) is None:
+        yield "its application was not known"
+        return
+    left = {(name, one) for name in _TOLD for one in texts(entry.body[name])}
+    left.add(("granularity", str(entry.body["granularity"])))
+    used, refused = set[int](), dict[str, frozenset[Reason]]()
     for agreement in _agreements(entry, state):
         for question in _questions(entry, agreement):
             found = _case(entry, state, question, recorded)
-            if found is None:
-                yield "its application was not known"
-                return
+            assert found is not None
             failing, case = found
             if failing:
-                reasons = ", ".join(sorted(failing))
-                yield f"{question.controller} under {agreement.id}: the ledger says {reasons}"
+                refused[f"{question.controller} for {question.purpose} under {agreement.id}"] = failing
+                continue
             used |= case.basis
+            left -= {
+                ("agreements", str(agreement.id)),
+                ("controllers", str(question.controller)),
+                ("purposes", question.purpose.value),
+                ("granularity", question.granularity.value),
+                *(("groups", group.value) for group in question.groups),
+            }
+        if not frozenset(agreement.seqs) <= named:
+            yield f"it does not name the entries of {agreement.id}"
+    if left:
+        yield f"the ledger allowed no {', '.join(one for _, one in sorted(left))}"
+        for what, reasons in refused.items():
+            yield f"{what}: the ledger says {', '.join(sorted(reasons))}"
     if not named:
         yield "it names no entry that it rests on"
     elif not named <= used:
@@ -184,20 +213,22 @@ def _questions(entry: Entry, agreement: Agreement) -> Iterator[Question[Read]]:
     """
     What was asked under this agreement.
 
-    One entry may tell of several figures. Of a disclosure, each rests on what its agreement covers of the
-    groups told; of a refusal, on all of them.
+    One entry may tell of several figures. Of a disclosure, each rests on what its agreement covers of what is
+    told: purposes, groups, and how fine; of a refusal, on all of it.
     """
+    granularity = Granularity(str(entry.body["granularity"]))
     groups = frozenset(map(FieldGroup, texts(entry.body["groups"])))
     purposes = frozenset(map(Purpose, texts(entry.body["purposes"])))
     if entry.kind is EntryType.DISCLOSURE_RECORDED:
         groups, purposes = groups & agreement.groups, purposes & agreement.purposes
+        granularity = min(granularity, agreement.granularity, key=GRANULARITY_ORDER.index)
     controllers = frozenset(map(PartyId, texts(entry.body["controllers"]))) & agreement.sources
     for controller, purpose in product(sorted(controllers), sorted(purposes)):
         yield audience_question(
             controller,
             purpose,
             groups,
-            granularity=Granularity(str(entry.body["granularity"])),
+            granularity=granularity,
             agreement=agreement.id,
         )
 

@@ -1,8 +1,10 @@
-"""`cultuurinzicht ledger`: export it, verify an export, compare the database with itself."""
+"""`cultuurinzicht ledger`: export it, verify an export, decide again, hold receipts against it, compare."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +13,12 @@ from api.settings import Settings
 
 if TYPE_CHECKING:
     from api.commands import Commands
+    from consent_ledger.replay import Told
 
 
 def add(commands: Commands) -> None:
     """Add `ledger` with its own commands."""
-    ledger = commands.add_parser("ledger", help="export, verify or compare the ledger")
+    ledger = commands.add_parser("ledger", help="export, verify, replay, reconcile or compare the ledger")
     below = ledger.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     export = below.add_parser("export", help="write the whole ledger into a folder")
@@ -50,6 +53,23 @@ def add(commands: Commands) -> None:
     verifier = below.add_parser("verifier", help="write the verifier as one file that Python runs anywhere")
     verifier.add_argument("file", help="where it comes, such as verify.pyz")
     verifier.set_defaults(run=_verifier)
+
+    replay = below.add_parser(
+        "replay", help="decide again, from an export alone, every decision that it tells of"
+    )
+    replay.add_argument("export", help="folder, zip or export.jsonl; it is verified first")
+    replay.add_argument("--key", help="verifier key NAME+ID+KEY, from another source than the export")
+    replay.add_argument("--position", type=int, help="only the decision that this entry tells of")
+    replay.add_argument("--json", action="store_true", help="print what was found as JSON")
+    replay.set_defaults(run=_replay)
+
+    reconcile = below.add_parser("reconcile", help="hold receipts of disclosures against an export")
+    reconcile.add_argument(
+        "receipts", help="a file of receipts or answers as JSON, or a folder of such files"
+    )
+    reconcile.add_argument("export", help="folder, zip or export.jsonl; it is verified first")
+    reconcile.add_argument("--key", required=True, help="verifier key NAME+ID+KEY, from where you trust it")
+    reconcile.set_defaults(run=_reconcile)
 
     fsck = below.add_parser(
         "fsck",
@@ -103,6 +123,82 @@ def _verifier(arguments: argparse.Namespace) -> int:
         f"The verifier stands in {arguments.file}; it needs Python and `cryptography`, and nothing of ours."
     )
     print(f"Run it with: python {arguments.file} EXPORT --key NAME+ID+KEY")
+    return 0
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    import json
+
+    from consent_ledger.replay import replay
+    from consent_ledger.verify import Refused, checked
+
+    try:
+        with checked(arguments.export, key=arguments.key) as (report, lines):
+            told = list(replay(lines))
+    except Refused as refused:
+        said = {"holds": False, "verdict": refused.verdict, "reason": str(refused)}
+        print(json.dumps(said) if arguments.json else f"{refused.verdict}: {refused}")
+        return 1
+    if arguments.position is not None:
+        told = [one for one in told if one.position == arguments.position]
+        if not told:
+            raise CommandRefused(f"Entry {arguments.position} of this export tells of no decision.")
+    failing = [one for one in told if not one.holds]
+    if arguments.json:
+        decisions = [asdict(one) | {"holds": one.holds} for one in told]
+        whole = {"origin": report.origin, "size": report.size, "root": report.root}
+        whole |= {"key_was_given": report.key_was_given}
+        print(json.dumps(whole | {"holds": not failing, "decisions": decisions}, indent=2))
+        return 1 if failing else 0
+    if not report.key_was_given:
+        print("The export was checked with its own key alone; --key says whose ledger it is.")
+    for one in told:
+        for line in _told(one):
+            print(line)
+    print(
+        f"{_counted(len(told))} in a ledger of {report.size} entries; {len(told) - len(failing)} come out again."
+    )
+    return 1 if failing else 0
+
+
+def _told(one: Told) -> Iterator[str]:
+    """What does not fit of one decision, and what the ledger alone cannot tell of it."""
+    kind = "disclosure" if one.is_disclosure else "refusal"
+    for finding in one.findings:
+        yield f"Entry {one.position} ({kind}): {finding}."
+    if one.untold:
+        yield f"Entry {one.position} ({kind}): not to be told from the ledger alone: {', '.join(one.untold)}."
+
+
+def _counted(decisions: int) -> str:
+    return "1 decision" if decisions == 1 else f"{decisions} decisions"
+
+
+def _reconcile(arguments: argparse.Namespace) -> int:
+    from consent_ledger.reconcile import receipts, reconcile
+    from consent_ledger.verify import Refused, checked
+
+    given = receipts(Path(arguments.receipts))
+    try:
+        with checked(arguments.export, key=arguments.key) as (report, lines):
+            found = reconcile(given, lines, arguments.key)
+    except Refused as refused:
+        print(f"{refused.verdict}: {refused}")
+        return 1
+    for sentence in found.missing:
+        print(sentence)
+    if found.unreceipted:
+        listed = ", ".join(map(str, found.unreceipted))
+        print(
+            f"The export tells of disclosures to you of which no receipt was given here: {listed}."
+            " An answer or its receipt may have been lost; ask what they were when you do not know them."
+        )
+    if found.missing:
+        return 1
+    print(
+        f"{found.receipts} {'receipt agrees' if found.receipts == 1 else 'receipts agree'} with the ledger"
+        f" {report.origin} of {report.size} entries."
+    )
     return 0
 
 

@@ -32,7 +32,7 @@ from consent_ledger.verify.policy import Policy, read_policy
 from consent_ledger.verify.proof import Trust, check_proof, check_receipt
 from consent_ledger.verify.refused import Refused, Unknown
 from consent_ledger.verify.report import Proven, Report
-from consent_ledger.verify.whole import verify
+from consent_ledger.verify.whole import checked, verify
 
 __all__ = [
     "Policy",
@@ -44,6 +44,7 @@ __all__ = [
     "add_arguments",
     "check_proof",
     "check_receipt",
+    "checked",
     "main",
     "read_policy",
     "run",

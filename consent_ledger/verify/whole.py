@@ -9,8 +9,8 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -43,6 +43,9 @@ UNREADABLE = (
 )
 """What files, zips and servers raise when their bytes are not what they should be."""
 
+Lines = Callable[[], Iterator[bytes]]
+"""The lines of an export from the first, each time anew."""
+
 
 def verify(
     path_or_url: str | Path,
@@ -61,10 +64,31 @@ def verify(
     old, at `now`, a quorum of the policy may be. Raises `Refused` with one plain reason otherwise, and `Unknown` when
     only a newer version can tell.
     """
-    try:
-        with _opened(str(path_or_url), token, cosigned=policy is not None) as source:
+    with _plainly(), _opened(str(path_or_url), token, cosigned=policy is not None) as source:
+        given = None if key is None else read_key(key)
+        return _verify(source, Trust(given, policy, max_age, time.time() if now is None else now), since)
+
+
+@contextmanager
+def checked(path: str | Path, *, key: str | None = None) -> Iterator[tuple[Report, Lines]]:
+    """
+    What holds of an export, and its lines from the first, as often as they are asked: for who goes on to read.
+
+    Raises what `verify` raises, before anything is given.
+    """
+    with ExitStack() as stack:
+        with _plainly():
+            source = stack.enter_context(_opened(str(path), None, cosigned=False))
             given = None if key is None else read_key(key)
-            return _verify(source, Trust(given, policy, max_age, time.time() if now is None else now), since)
+            report = _verify(source, Trust(given, None, None, time.time()), ())
+        yield report, lambda: chain.from_iterable(_entries(source, report.size))
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """What files, zips and servers raise, as one plain reason."""
+    try:
+        yield
     except zipfile.BadZipFile:
         raise Refused("The file is neither an export.jsonl nor a whole zip of one.") from None
     except UNREADABLE as error:
