@@ -134,6 +134,17 @@ class Follower:
             )
         return view
 
+    def past(self, connection: Connection, size: int) -> View:
+        """
+        What stood below an earlier `size`, which this process has read; its root is that of the tree.
+
+        Folded beside the lock, so that nobody who asks of now waits for it, and not kept: from the nearest
+        state that is kept, which is the empty one for what is long ago. Raises `LedgerRefused`.
+        """
+        with self._lock:
+            root, state = self._tree.root(size), self._nearest(size)
+        return View(root, self._recorded(connection), self._folded_to(connection, state, size))
+
     def newest(self, connection: Connection, head: Head) -> View:
         """
         The same for a transaction that holds the write lock, so that its head is the last there is.
@@ -202,17 +213,24 @@ class Follower:
 
     def _earlier(self, connection: Connection, size: int) -> View:
         """A transaction that began before the last entries: fold again, from the nearest state kept."""
-        state = max(
+        state = self._folded_to(connection, self._nearest(size), size)
+        view = View(self._tree.root(size), self._recorded(connection), state)
+        self._keep(size, view)
+        return view
+
+    def _nearest(self, size: int) -> State:
+        return max(
             (view.state for below, view in self._views.items() if below <= size),
             key=lambda one: one.size,
             default=State.start(),
         )
-        while state.size < size:
-            entries = self._checked(connection, state.size, min(state.size + _CHUNK, size))
-            state = self._folded(state, entries)
-        view = View(self._tree.root(size), self._recorded(connection), state)
-        self._keep(size, view)
-        return view
+
+    def _folded_to(self, connection: Connection, state: State, size: int) -> State:
+        found = state
+        while found.size < size:
+            entries = self._checked(connection, found.size, min(found.size + _CHUNK, size))
+            found = self._folded(found, entries)
+        return found
 
     def _recorded(self, connection: Connection) -> datetime:
         return read_head(connection).recorded

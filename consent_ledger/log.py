@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 
 from sqlalchemy import Connection, Engine, func, select
@@ -253,6 +254,19 @@ class Ledger:
         now = self._clock()
         now = max(now, view.recorded)
         return pin_snapshot(size=size, root=view.root, at=now, state=view.state)
+
+    def pin_at(self, connection: Connection, size: int, at: datetime) -> Snapshot:
+        """
+        What stood below an earlier `size` of what this read transaction sees, valid at `at`.
+
+        For questions about the past; what may be read now is decided on `pin`. Raises `NotRecorded` when
+        there are fewer entries, and what `pin` raises.
+        """
+        newest = self.pin(connection)
+        if not 0 < size <= newest.size:
+            raise NotRecorded
+        view = self._follower.past(connection, size)
+        return pin_snapshot(size=size, root=view.root, at=at, state=view.state)
 
     def entries(self, connection: Connection, start: int, stop: int) -> Iterator[Entry]:
         """Entries start .. stop-1 as this transaction sees them; those beyond the head are not there."""

@@ -206,10 +206,14 @@ def consent_question(controller: PartyId, purpose: Purpose) -> Question[Write]:
     return Question(Write, Subject.CONSENT, controller, purpose, needs)
 
 
-def consents_question(controller: PartyId) -> Question[Read]:
-    """May I see what visitors of this house decided, and which rights they exercised?"""
+def consents_question(controller: PartyId, purpose: Purpose = Purpose.ACCOUNTABILITY) -> Question[Read]:
+    """
+    May I see what visitors of this house decided, and which rights they exercised?
+
+    `purpose` is the one about which they decided, where a standing is asked.
+    """
     needs = frozenset({Scope.CONSENT_READ})
-    return Question(Read, Subject.CONSENT, controller, Purpose.ACCOUNTABILITY, needs)
+    return Question(Read, Subject.CONSENT, controller, purpose, needs)
 
 
 def desk_question(controller: PartyId) -> Question[Write]:

@@ -234,7 +234,7 @@ def stand(permit: Permit[Write] | Permit[Read], connection: Connection, person: 
     Where this person stands for the permit's purpose, on the permit's day.
 
     By everything this transaction sees: inside the transaction that writes the next act, nothing can come
-    between. A permit to read sees only what lies below its size.
+    between. A permit to read sees only what lies below its size, and was said by its day.
     """
     state, since, restrictions = ConsentState.UNKNOWN, None, dict[str, bool]()
     until: str | None = None
@@ -282,7 +282,10 @@ def _of(permit: Permit[Write] | Permit[Read], person: PersonRef) -> Select[*tupl
         standing.c.notice,
         standing.c.notice_version,
     ).where(standing.c.controller == permit.controller, standing.c.person == person)
-    return acts.where(standing.c.position < permit.size) if permit.act is Read else acts
+    if permit.act is not Read:
+        return acts
+    # nothing is dated back: asked of an earlier day, what was said later was not said yet
+    return acts.where(standing.c.position < permit.size, standing.c.day <= permit.at.date().isoformat())
 
 
 def _is_past(until: str | None, day: str) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 from consent_ledger.agreements import Agreement, Terms, accept, end, new_id, propose
 from consent_ledger.entry import Draft
 from consent_ledger.log import Acknowledgement
-from consent_ledger.permit import Refusal
+from consent_ledger.permit import Refusal, Snapshot
 from consent_ledger.question import agreeing_question, agreements_question
 from consent_ledger.state import IllegalEntry
 from consent_ledger.vocabulary import AgreementId, Assurance, PartyId
@@ -32,14 +32,21 @@ class Changed:
     receipt: Receipt
 
 
-def agreements(ask: Inquiry, *, after: AgreementId | None, first: int) -> list[Agreement] | Refusal:
-    """The caller's own agreements in the order in which they were proposed, from after `after`."""
-    permit = ask.ask(agreements_question(ask.caller.party))
+def agreements(
+    ask: Inquiry, *, after: AgreementId | None, first: int, known: Snapshot | None = None
+) -> list[Agreement] | Refusal:
+    """
+    The caller's own agreements in the order in which they were proposed, from after `after`.
+
+    With `known` as they stood there. Raises `NotAskableThen`.
+    """
+    permit = ask.ask(agreements_question(ask.caller.party), known=known)
     if isinstance(permit, Refusal):
         return permit
-    own = ask.snapshot.state.agreements_of.get(permit.controller, ())
+    state = (known or ask.snapshot).state
+    own = state.agreements_of.get(permit.controller, ())
     start = own.index(after) + 1 if after in own else 0
-    return [ask.snapshot.state.agreements[one] for one in own[start : start + first]]
+    return [state.agreements[one] for one in own[start : start + first]]
 
 
 def agreement(ask: Inquiry, wanted: AgreementId) -> Agreement | Refusal | None:
@@ -51,9 +58,9 @@ def agreement(ask: Inquiry, wanted: AgreementId) -> Agreement | Refusal | None:
     return found if found is not None and permit.controller in found.parties else None
 
 
-def status(ask: Inquiry, found: Agreement) -> str:
-    """`proposed active ended refused expired`, at the pinned moment."""
-    return found.status(ask.snapshot.at)
+def status(ask: Inquiry, found: Agreement, known: Snapshot | None = None) -> str:
+    """`proposed active ended refused expired`, at the pinned moment; with `known` at that one."""
+    return found.status((known or ask.snapshot).at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,9 +90,7 @@ class Inquiry:
         """Who stands in the entries of this request."""
         return Actor(self.caller.party, self.caller.client)
 
-    def ask(
-        self, question: Question[ActT], *, known: Snapshot | None = None
-    ) -> Permit[ActT] | Refusal:
+    def ask(self, question: Question[ActT], *, known: Snapshot | None = None) -> Permit[ActT] | Refusal:
         """
         A permit, or why not. Refusals under an agreement are recorded when the inquiry closes.
 

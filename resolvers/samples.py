@@ -17,7 +17,8 @@ from consent_ledger.question import ledger_question, sample_question
 from consent_ledger.records import texts
 from consent_ledger.standing import own_acts
 from consent_ledger.vault import VaultRefused
-from consent_ledger.vocabulary import PartyId, Position, Purpose
+from consent_ledger.vault.pending import OF_BATCH
+from consent_ledger.vocabulary import PartyId, PersonRef, Position, Purpose
 from insight.store.subjects import Drawn, draw
 from resolvers.gate import Inquiry, Receipt, entry_key
 
@@ -36,12 +37,19 @@ class SampleRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One entry in which a drawn person spoke: its bytes, what was said, and what opens the commitment to it."""
+    """
+    One entry in which a drawn person spoke: its bytes, what was said, and what opens the commitment to it.
+
+    Of a batch also which of its statements it is, `index`, and the `path` (RFC 9162, 2.1.3) from that
+    commitment, as a leaf, to the batch's root in the entry; how many there are stands there too.
+    """
 
     position: Position
     entry: str
     payload: str
     opening: str
+    index: int | None = None
+    path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +134,26 @@ def _said(
         if row.purpose != purpose or row.position >= basis["size"]:
             continue
         [entry] = ask.house.ledger.entries(ask.connection, row.position, row.position + 1)
-        try:
-            opening = ask.house.vault.opening(entry.idem, controller=controller)
-        except VaultRefused:
-            continue  # erased, or told in a batch: the batch proves that it was said, and the vault no more
-        statements.append(
-            Statement(entry.seq, entry.line.decode(), opening.payload.decode(), opening.opening.hex())
-        )
+        statement = _statement(ask, controller, entry, one.person)
+        if statement is not None:
+            statements.append(statement)
     return statements
+
+
+def _statement(ask: Inquiry, controller: PartyId, entry: Entry, person: PersonRef) -> Statement | None:
+    """What the person said in this entry, opened; None once the person was erased."""
+    vault = ask.house.vault
+    if entry.kind is not EntryType.CONSENT_BATCH:
+        try:
+            opening = vault.opening(entry.idem, controller=controller)
+        except VaultRefused:
+            return None
+        return Statement(entry.seq, entry.line.decode(), opening.payload.decode(), opening.opening.hex())
+    for opening in vault.said(controller, person):
+        if opening.entry == entry.idem:
+            index = int(opening.under.partition(OF_BATCH)[2])
+            _, path = vault.batch_proof(controller, entry.idem, index)
+            told = opening.payload.decode(), opening.opening.hex()
+            steps = tuple(step.hex() for step in path)
+            return Statement(entry.seq, entry.line.decode(), *told, index, steps)
+    return None

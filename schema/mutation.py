@@ -12,7 +12,6 @@ from resolvers import agreements as agreement_door
 from resolvers import keys as key_door
 from resolvers import previews as preview_door
 from resolvers import signing as signing_door
-from resolvers.consent import Decision, record_consent
 from schema.agreement import (
     AGREEMENT,
     AgreementInput,
@@ -21,7 +20,7 @@ from schema.agreement import (
     SignatureInput,
     changed,
 )
-from schema.consent import ConsentPayload, ConsentRecorded, RecordConsentInput
+from schema.consent_roots import ConsentMutations
 from schema.context import Asked
 from schema.directives import OPEN, any_of, requires
 from schema.ids import local_id
@@ -38,7 +37,6 @@ from schema.key import (
 )
 from schema.octets import octets
 from schema.preview import AgreementPreviewPayload, PreviewAgreementInput, preview
-from schema.receipt import receipt
 from schema.refused import refused
 from schema.right_roots import RightMutations
 
@@ -47,7 +45,7 @@ SIGN = requires(Scope.AGREEMENTS_SIGN)
 
 
 @strawberry.type(description="Everything that can be changed.", directives=OPEN)
-class Mutation(RightMutations):
+class Mutation(ConsentMutations, RightMutations):
     @strawberry.mutation(
         description="Propose an agreement to which you are a party; it stands when every party accepted.",
         directives=WRITE,
@@ -169,25 +167,3 @@ class Mutation(RightMutations):
     ) -> KeyHolderPayload | None:
         done = key_door.forget_key_holder(info.context.ask, key)
         return refused(done) if isinstance(done, Refusal) else KeyHolderForgotten(key=key, was_known=done)
-
-    @strawberry.mutation(
-        description="Record what a visitor decided about one purpose at your own house.",
-        directives=requires(Scope.CONSENT_WRITE),
-    )
-    def record_consent(
-        self,
-        info: Asked,
-        input: Annotated[RecordConsentInput, strawberry.argument(description="What is to be done.")],
-    ) -> ConsentPayload | None:
-        ask = info.context.ask
-        decision = Decision(
-            controller=ask.caller.party,
-            purpose=input.purpose,
-            act=input.act,
-            identifier=input.email,
-            channel=input.channel,
-            notice=input.notice,
-            notice_version=input.notice_version,
-        )
-        done = record_consent(ask, decision, key=input.idempotency_key)
-        return refused(done) if isinstance(done, Refusal) else ConsentRecorded(receipt=receipt(done))

@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 
 from consent_ledger.agreements import Agreement as Standing
-from consent_ledger.permit import Period, Refusal
+from consent_ledger.permit import Period, Refusal, Snapshot
 from consent_ledger.vocabulary import AgreementId, PartyId, Purpose, Scope
 from insight.benchmarks import Metric, Statistic
 from insight.definitions import published
@@ -34,6 +34,7 @@ from schema.audience import (
     days,
 )
 from schema.benchmark import BenchmarkResult, PeersInput, benchmark
+from schema.consent_roots import ConsentQueries
 from schema.context import Asked, selected
 from schema.definition import Definition, defined
 from schema.directives import OPEN, requires
@@ -43,6 +44,7 @@ from schema.key import SigningKeys, signing_keys
 from schema.ledger import Ledger, Production, PublishedPurpose, Segment, SegmentModel
 from schema.paging import after as after_cursor
 from schema.paging import cursor, page_info, page_size
+from schema.past import AsKnownAt, ValidAt
 from schema.preview import AgreementPreview, shown_preview
 from schema.refused import RefusedWhole
 from schema.right_roots import RightQueries
@@ -69,7 +71,7 @@ class PurposeMissing(Exception):
 
 
 @strawberry.type(description="Everything that can be asked.", directives=OPEN)
-class Query(RightQueries):
+class Query(ConsentQueries, RightQueries):
     @strawberry.field(description="Who asks: this application.", directives=OPEN)
     def viewer(self, info: Asked) -> Viewer:
         return viewer(info.context.ask.caller)
@@ -168,14 +170,24 @@ class Query(RightQueries):
         description="The own agreements, in the order in which they were proposed.",
         directives=requires(Scope.AGREEMENTS_READ),
     )
-    def agreements(self, info: Asked, first: First = 20, after: After = None) -> AgreementConnection | None:
+    def agreements(
+        self,
+        info: Asked,
+        first: First = 20,
+        after: After = None,
+        as_known_at: AsKnownAt = None,
+        valid_at: ValidAt = None,
+    ) -> AgreementConnection | None:
         ask, size, start = info.context.ask, page_size(first), after_cursor(after)
+        known = ask.as_known_at(as_known_at, valid_at)
         found = agreement_door.agreements(
-            ask, after=None if start is None else AgreementId(start), first=size + 1
+            ask, after=None if start is None else AgreementId(start), first=size + 1, known=known
         )
         if isinstance(found, Refusal):
             raise RefusedWhole(found)
-        edges = [AgreementEdge(node=_agreement(ask, one), cursor=cursor(one.id)) for one in found[:size]]
+        edges = [
+            AgreementEdge(node=_agreement(ask, one, known), cursor=cursor(one.id)) for one in found[:size]
+        ]
         return AgreementConnection(
             edges=edges, page_info=page_info(len(found), size, edges[-1].cursor if edges else None)
         )
@@ -292,9 +304,9 @@ criteria_of = criteria
 """The argument of `Query.audience` bears the same name."""
 
 
-def _agreement(ask: Inquiry, found: Standing) -> Agreement:
-    """An agreement with its status and who accepted it, as this request sees it."""
-    return agreement(found, agreement_door.status(ask, found), agreement_door.acceptances(ask, found))
+def _agreement(ask: Inquiry, found: Standing, known: Snapshot | None = None) -> Agreement:
+    """An agreement with its status and who accepted it, as this request sees it or as it stood at `known`."""
+    return agreement(found, agreement_door.status(ask, found, known), agreement_door.acceptances(ask, found))
 
 
 def _position(text: str) -> int:
