@@ -35,6 +35,7 @@ from schema.key import (
     key_changed,
     prepared,
 )
+from schema.me_roots import MeMutations
 from schema.octets import octets
 from schema.preview import AgreementPreviewPayload, PreviewAgreementInput, preview
 from schema.refused import refused
@@ -45,7 +46,7 @@ SIGN = requires(Scope.AGREEMENTS_SIGN)
 
 
 @strawberry.type(description="Everything that can be changed.", directives=OPEN)
-class Mutation(ConsentMutations, RightMutations):
+class Mutation(ConsentMutations, RightMutations, MeMutations):
     @strawberry.mutation(
         description="Propose an agreement to which you are a party; it stands when every party accepted.",
         directives=WRITE,

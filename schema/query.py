@@ -42,6 +42,7 @@ from schema.ids import local_id
 from schema.imports import ImportConnection, ImportEdge, imported
 from schema.key import SigningKeys, signing_keys
 from schema.ledger import Ledger, Production, PublishedPurpose, Segment, SegmentModel
+from schema.me_roots import MeQueries
 from schema.paging import after as after_cursor
 from schema.paging import cursor, page_info, page_size
 from schema.past import AsKnownAt, ValidAt
@@ -71,7 +72,7 @@ class PurposeMissing(Exception):
 
 
 @strawberry.type(description="Everything that can be asked.", directives=OPEN)
-class Query(ConsentQueries, RightQueries):
+class Query(ConsentQueries, RightQueries, MeQueries):
     @strawberry.field(description="Who asks: this application.", directives=OPEN)
     def viewer(self, info: Asked) -> Viewer:
         return viewer(info.context.ask.caller)

@@ -14,8 +14,10 @@ from consent_ledger.vocabulary import (
     ConsentAct,
     ConsentChannel,
     ControllerRole,
+    ErasureMode,
     FieldGroup,
     Granularity,
+    LawfulBasis,
     Package,
     PartyKind,
     Purpose,
@@ -147,6 +149,25 @@ describe(
         ConsentAct.OBJECTED: "The visitor objected (article 21); effective at once.",
         ConsentAct.RESTRICTED: "The visitor's data are frozen (article 18).",
         ConsentAct.LIFTED: "A restriction was lifted by the visitor; what was said before it stands again.",
+    },
+)
+describe(
+    LawfulBasis,
+    "On what ground of GDPR article 6(1) data are used.",
+    {
+        LawfulBasis.CONSENT: "Consent (a).",
+        LawfulBasis.CONTRACT: "A contract with the visitor (b).",
+        LawfulBasis.LEGAL_OBLIGATION: "A legal obligation (c).",
+        LawfulBasis.PUBLIC_TASK: "A public task (e).",
+        LawfulBasis.LEGITIMATE_INTEREST: "A legitimate interest (f).",
+    },
+)
+describe(
+    ErasureMode,
+    "What a visitor wants after being erased.",
+    {
+        ErasureMode.STAY_OUT: "To be kept out by every house, those of later too.",
+        ErasureMode.FORGET_ME: "That nothing is kept; a later import may make the visitor known again.",
     },
 )
 describe(

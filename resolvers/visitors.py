@@ -1,0 +1,349 @@
+"""
+Visitors: who comes in by a link, and what a visitor may do alone.
+
+Two doors. A *stop link* stands in every ticket mail and can only stop, at the house that sent it or
+everywhere: whoever reads the mail holds it too, and it tells nothing. A *one-time link* goes to the address
+that somebody typed; it opens a session of half an hour, in which the visitor reads and decides everything
+about nobody else. Neither is kept by us in a form that names anybody.
+
+Who the visitor is to each house is asked of the vault with every request. Nobody has to be known: who is
+not finds an empty record, and can be kept out all the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from hashlib import sha256
+
+from sqlalchemy.engine import Connection
+
+from consent_ledger.caller import Caller
+from consent_ledger.consent_states import ConsentState
+from consent_ledger.database import reading
+from consent_ledger.entry import EntryType, read
+from consent_ledger.parties import VerifiedLink, admit_visitor
+from consent_ledger.permit import Failing, Permit, Refusal, Write
+from consent_ledger.question import desk_question, own_act_question, own_record_question
+from consent_ledger.standing import Stand, stand
+from consent_ledger.vault import Link, Vault
+from consent_ledger.vocabulary import (
+    PLATFORM,
+    ClientKind,
+    ConsentAct,
+    ConsentChannel,
+    ErasureMode,
+    PartyId,
+    PersonRef,
+    Purpose,
+    Reason,
+    Scope,
+)
+from resolvers.consent import GIVING, Decision, is_address, record_decision
+from resolvers.gate import Inquiry, Receipt, inquiry, request_digest
+from resolvers.house import House
+from resolvers.own_records import told_by
+from resolvers.persons import erase, stop_everything
+
+MOST_LINKS = 1_000
+"""Links made in one request, at most."""
+
+SESSION_MINUTES = 30
+LINK_MINUTES = 30
+
+_STOPPING = frozenset({ConsentAct.WITHDRAWN, ConsentAct.OBJECTED, ConsentAct.REFUSED})
+_STOPPED = frozenset({ConsentState.WITHDRAWN, ConsentState.REFUSED})
+_STOPS = frozenset(
+    {
+        EntryType.CONSENT_WITHDRAWN,
+        EntryType.CONSENT_OBJECTED,
+        EntryType.CONSENT_REFUSED,
+        EntryType.CONSENT_BATCH,
+    }
+)
+_NOBODY = PersonRef("")
+"""In nobody's records: what is asked about it is refused like what is asked about somebody else."""
+
+
+class VisitorRefused(Exception):
+    """It cannot be done. Carries a code, a plain sentence and what to do next."""
+
+    def __init__(self, code: str, sentence: str, next_step: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+        self.next_step = next_step
+
+
+class Where(StrEnum):
+    """Where a stop link stops."""
+
+    HERE = "here"
+    EVERYWHERE = "everywhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A visitor as admitted for one request; the address is in no other value."""
+
+    caller: Caller
+    identifier: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What stands stopped, each with its entry, and whether no house takes the person in any more."""
+
+    receipts: tuple[Receipt, ...]
+    is_kept_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The entries of an erasure, and by when nothing of the person is left; None where nobody was known."""
+
+    mode: ErasureMode
+    receipts: tuple[Receipt, ...]
+    effective_by: date | None
+
+
+# links
+
+
+def create_links(ask: Inquiry, emails: Sequence[str]) -> list[str | None] | Refusal:
+    """
+    A stop link for each address, for the house's ticket mails, in their order; None where it is no address.
+
+    Nothing is stored, and nobody is made known: a link holds as long as the platform's keys do.
+    """
+    permit = ask.ask(desk_question(ask.caller.party))
+    if isinstance(permit, Refusal):
+        return permit
+    if ask.caller.kind is not ClientKind.INSTITUTION_APP:
+        return _refused(permit.controller, Failing(Reason.ROLE_FORBIDS))
+    if len(emails) > MOST_LINKS:
+        raise VisitorRefused(
+            "TOO_MANY", f"At most {MOST_LINKS} links are made at once.", "Ask for them in several requests."
+        )
+    vault, issued = ask.house.vault, permit.at.date()
+    return [
+        _address(ask.house, vault.seal_link(permit.controller, email, issued=issued))
+        if is_address(email)
+        else None
+        for email in emails
+    ]
+
+
+def one_time_link(house: House, identifier: str) -> str | None:
+    """
+    A link to be mailed to this address and shown to nobody; None when one went there a moment ago, or five today.
+
+    Whether any house knows the address plays no part.
+    """
+    if not house.vault.may_send(identifier):
+        return None
+    return _address(house, house.vault.issue_link(identifier, LINK_MINUTES))
+
+
+def begin_session(house: House, token: str) -> str | None:
+    """The token of a session, for the token of a one-time link; None when that opens nothing (any more)."""
+    identifier = house.vault.redeem_link(token)
+    return None if identifier is None else house.vault.begin_session(identifier, SESSION_MINUTES)
+
+
+def in_session(vault: Vault, token: str) -> Visitor | None:
+    """The visitor of a session, by what the vault knows now; None when it was ended or has expired."""
+    identifier = vault.session(token)
+    if identifier is None:
+        return None
+    return _visitor(token, identifier, vault.references(identifier), may_only_stop=False)
+
+
+def read_stop_link(house: House, token: str) -> Link:
+    """What a stop link says; changes nothing. Raises `VaultRefused`, for every link that is not whole alike."""
+    return house.vault.open_link(token)
+
+
+# stopping
+
+
+def stop_by_link(house: House, token: str, where: Where, *, request_id: str) -> Stopped:
+    """
+    Stop every use, at the house of the link or everywhere; durable on return, effective from the next request on.
+
+    Repeatable: who was stopped already gets the same receipts. A house that does not know the person yet
+    keeps the objection for later. Raises `VaultRefused` when the link is not whole.
+    """
+    link = read_stop_link(house, token)
+    persons = _here(house, link, token) if where is Where.HERE else house.vault.references(link.identifier)
+    visitor = _visitor(token, link.identifier, persons, may_only_stop=True)
+    digest = request_digest(request_id.encode())
+    with (
+        reading(house.engine) as connection,
+        inquiry(house, visitor.caller, connection, request_sha256=digest, request_id=request_id) as ask,
+    ):
+        # of what stands now: clicked twice it is one act, and after a new consent another one
+        said = [(*of, list(found.said)) for of, found in _standing(ask, connection)]
+        key = sha256(json.dumps([where, said]).encode()).hexdigest()
+        everywhere = link.identifier if where is Where.EVERYWHERE else None
+        done = stop_everything(ask, visitor.caller.persons, identifier=everywhere, key=key)
+        receipts = {one.position: one for one in (*_stopped(ask), *done)}
+    kept_out = bool(house.vault.stopped([link.identifier]))
+    return Stopped(tuple(receipts[position] for position in sorted(receipts)), kept_out)
+
+
+def stop_all(ask: Inquiry, *, key: str) -> Stopped:
+    """Stop every use at every house, those of later too; as `stop_by_link`, repeatable by the key."""
+    identifier = _identifier(ask)
+    receipts = stop_everything(ask, ask.caller.persons, identifier=identifier, key=_own(ask, key))
+    return Stopped(receipts, is_kept_out=True)
+
+
+def _here(house: House, link: Link, token: str) -> list[tuple[PartyId, PersonRef]]:
+    """Who it is at the house of the link; made known there, unless the person is kept out everywhere."""
+    person = house.vault.find(link.controller, link.identifier)
+    if person is None:
+        if house.vault.stopped([link.identifier]):
+            return []
+        # pending under a key that gets no entry: the entries of the acts lay their claims on the person
+        [person] = house.vault.persons(link.controller, [link.identifier], under=f"stop-link-{_named(token)}")
+    return [(link.controller, person)]
+
+
+def _standing(
+    ask: Inquiry, connection: Connection
+) -> Iterator[tuple[tuple[PartyId, PersonRef, Purpose], Stand]]:
+    """Where the visitor stands for each purpose that a house recorded, by what `connection` sees."""
+    for controller, person in sorted(ask.caller.persons):
+        for purpose in sorted(of for party, of in ask.snapshot.state.bases if party == controller):
+            permit = ask.ask(own_act_question(controller, person, purpose))
+            if isinstance(permit, Permit):
+                yield (controller, person, purpose), stand(permit, connection, person)
+
+
+def _stopped(ask: Inquiry) -> Iterator[Receipt]:
+    """The entries by which uses stand stopped now, whenever that was said."""
+    ledger = ask.house.ledger
+    with reading(ask.house.engine) as connection:
+        for _, found in _standing(ask, connection):
+            for position in reversed(found.said) if found.state in _STOPPED else ():
+                [entry] = ledger.entries(connection, position, position + 1)
+                if entry.kind in _STOPS:
+                    yield Receipt(position, entry.line.decode(), ledger.proof(connection, position))
+                    break
+
+
+# deciding and being forgotten
+
+
+def decide_own(
+    ask: Inquiry, controller: PartyId, purpose: Purpose, act: ConsentAct, *, key: str
+) -> Receipt | Refusal:
+    """
+    Record what the visitor decides about one purpose at one house that knows the visitor.
+
+    Giving and taking back are one request each. What is given is given under the notice that the house
+    published last. Raises what `record_decision` raises.
+    """
+    permit = _own_permit(ask, controller, purpose)
+    if isinstance(permit, Refusal):
+        return permit
+    if act not in _STOPPING and (refusal := _may_more(ask, controller)) is not None:
+        return refusal
+    told = told_by(ask, controller, purpose) if act in GIVING else None
+    decision = Decision(
+        controller,
+        purpose,
+        act,
+        _identifier(ask),
+        ConsentChannel.PAGE,
+        notice=None if told is None else told.notice,
+        notice_version=None if told is None else told.version,
+    )
+    return record_decision(ask, permit, decision, key=_own(ask, key))
+
+
+def erase_own(
+    ask: Inquiry, controller: PartyId | None, *, mode: ErasureMode, key: str
+) -> Forgotten | Refusal:
+    """
+    Erase the visitor at one house, or at every house that knows the visitor; each house is final by itself.
+
+    *Stay out* keeps the person out of every house, those of later too. Repeatable: after a crash the same
+    key erases what was not erased yet. A link that can only stop does not erase.
+    """
+    known, identifier = dict(ask.caller.persons), _identifier(ask)
+    chosen = sorted(known) if controller is None else [controller]
+    if (refusal := _may_more(ask, controller or PLATFORM)) is not None:
+        return refusal
+    permits = []
+    for each in chosen:
+        permit = _own_permit(ask, each, Purpose.ACCOUNTABILITY)
+        if isinstance(permit, Refusal):
+            return permit
+        permits.append(permit)
+    own = _own(ask, key)
+    receipts = [
+        erase(ask, permit, known[permit.controller], mode=mode, key=own, identifier=identifier)
+        for permit in permits
+    ]
+    ends = [date.fromisoformat(str(read(one.entry.encode()).body["effective_by"])) for one in receipts]
+    if mode is ErasureMode.STAY_OUT:
+        receipts += stop_everything(ask, frozenset(), identifier=identifier, key=own)
+    if controller is None:
+        ask.house.vault.forget_sent(identifier)
+    return Forgotten(mode, tuple(receipts), max(ends, default=None))
+
+
+def _own_permit(ask: Inquiry, controller: PartyId, purpose: Purpose) -> Permit[Write] | Refusal:
+    person = dict(ask.caller.persons).get(controller, _NOBODY)
+    return ask.ask(own_act_question(controller, person, purpose))
+
+
+def _may_more(ask: Inquiry, controller: PartyId) -> Refusal | None:
+    """Why not, for whoever came in by a link that can only stop: such a link does not read either."""
+    if controller != PLATFORM:
+        person = dict(ask.caller.persons).get(controller, _NOBODY)
+        answer = ask.ask(own_record_question(controller, person))
+        return answer if isinstance(answer, Refusal) else None
+    if Scope.ME_READ in ask.caller.scopes:
+        return None
+    return _refused(controller, Failing(Reason.INSUFFICIENT_SCOPE, (Scope.ME_READ.value,)))
+
+
+def _refused(controller: PartyId, failing: Failing) -> Refusal:
+    return Refusal(controller, Purpose.ACCOUNTABILITY, (failing,), (), ())
+
+
+def _identifier(ask: Inquiry) -> str:
+    if ask.identifier is None:
+        raise VisitorRefused(
+            "NO_VISITOR",
+            "This is for visitors alone, who come in by a link to their own address.",
+            "Ask for a link at /v1/visitor/link.",
+        )
+    return ask.identifier
+
+
+def _visitor(
+    token: str, identifier: str, persons: Sequence[tuple[PartyId, PersonRef]], *, may_only_stop: bool
+) -> Visitor:
+    link = VerifiedLink(_named(token), frozenset(persons), may_only_stop)
+    return Visitor(admit_visitor(link), identifier)
+
+
+def _named(token: str) -> str:
+    """By what a request names the token it came with: from it nobody gets the token."""
+    return sha256(f"visitor\0{token}".encode()).hexdigest()[:32]
+
+
+def _own(ask: Inquiry, key: str) -> str:
+    """Keys are the visitor's own: all visitors act under one name in the ledger."""
+    return f"{ask.caller.token}\0{key}"
+
+
+def _address(house: House, token: str) -> str:
+    return f"{house.base_url}/v/{token}"
