@@ -12,30 +12,33 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
+from consent_ledger import cosignature_table, ledger_tables
 from consent_ledger.finding import Finding
-from consent_ledger.ledger_tables import append_only_ddl
 
 _TRIGGER = re.compile(r"CREATE TRIGGER (\w+)")
 _FUNCTION = re.compile(r"CREATE FUNCTION public\.(\w+)\(\).*?\$\$(.*)\$\$", re.DOTALL)
 
 _ON_SQLITE = text(
     "SELECT name, CAST(sql AS BLOB), 'A' FROM sqlite_master"
-    " WHERE type = 'trigger' AND lower(tbl_name) IN ('ledger_entry', 'ledger_head')"
+    " WHERE type = 'trigger'"
+    " AND lower(tbl_name) IN ('ledger_entry', 'ledger_head', 'ledger_cosignature')"
 )
 _ON_POSTGRESQL = text(
     "SELECT t.tgname, pg_get_triggerdef(t.oid), t.tgenabled FROM pg_trigger t"
     " JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE NOT t.tgisinternal AND n.nspname = 'public' AND c.relname IN ('ledger_entry', 'ledger_head')"
+    " WHERE NOT t.tgisinternal AND n.nspname = 'public'"
+    " AND c.relname IN ('ledger_entry', 'ledger_head', 'ledger_cosignature')"
 )
 _FUNCTIONS = text(
     "SELECT p.proname, p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
-    " WHERE n.nspname = 'public' AND p.proname LIKE 'ledger%'"
+    " WHERE n.nspname = 'public' AND (p.proname LIKE 'ledger%' OR p.proname LIKE 'cosignature%')"
 )
 
 
 def trigger_findings(connection: Connection) -> Iterator[Finding]:
     """Each trigger or function that is lost, switched off, changed, or not ours."""
-    statements = append_only_ddl(connection.dialect.name)
+    dialect = connection.dialect.name
+    statements = [*ledger_tables.append_only_ddl(dialect), *cosignature_table.append_only_ddl(dialect)]
     wanted = {found[1]: one for one in statements if (found := _TRIGGER.match(one))}
     is_sqlite = connection.dialect.name == "sqlite"
     there = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
+from consent_ledger import cosignature_table
 from consent_ledger.checkpoint import CheckpointStore, Signer
 from consent_ledger.clock import Clock, SimulatedClock
 from consent_ledger.database import Login, open_engine, reading, writing
@@ -31,8 +32,10 @@ def key(seed: int = 1) -> Ed25519PrivateKey:
 
 def migrate(engine: Engine) -> None:
     with writing(engine) as connection:
-        metadata.create_all(connection)
-        for statement in append_only_ddl(engine.dialect.name):
+        for tables in (metadata, cosignature_table.metadata):
+            tables.create_all(connection)
+        dialect = engine.dialect.name
+        for statement in (*append_only_ddl(dialect), *cosignature_table.append_only_ddl(dialect)):
             connection.exec_driver_sql(statement)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from consent_ledger import export
+from consent_ledger import cosignature_table, export
 from consent_ledger.checkpoint import Signer
 from consent_ledger.clock import SimulatedClock
 from consent_ledger.database import writing
@@ -79,7 +79,7 @@ def as_owner(owner: Engine) -> Iterator[Connection]:
             for name in names:
                 connection.exec_driver_sql(f"DROP TRIGGER {name}")
             yield connection
-            for statement in append_only_ddl("sqlite"):
+            for statement in (*append_only_ddl("sqlite"), *cosignature_table.append_only_ddl("sqlite")):
                 connection.exec_driver_sql(statement)
         else:
             tables = ("ledger_entry", "ledger_head")

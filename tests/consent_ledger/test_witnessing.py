@@ -18,10 +18,10 @@ from sqlalchemy.exc import DBAPIError
 
 from consent_ledger import couriers
 from consent_ledger.checkpoint import Signer, read_note
-from consent_ledger.cosignature_table import append_only_ddl, ledger_cosignature, metadata
+from consent_ledger.cosignature_table import ledger_cosignature
 from consent_ledger.cosignatures import AGAIN, Cosignatures
 from consent_ledger.cosigning import Cosigner, Policy, cosignatures
-from consent_ledger.database import Login, open_engine, reading, writing
+from consent_ledger.database import reading, writing
 from consent_ledger.log import Ledger, LedgerRefused
 from consent_ledger.note import ED25519, Note, Signature, TreeHead, VerifierKey
 from consent_ledger.tree import Tree, leaf_hash
@@ -36,20 +36,10 @@ LOG = VerifierKey.read(Signer(ORIGIN, key()).verifier_key, ED25519)
 COSIGNERS = {name: Cosigner(f"{name}.example/w", key(30 + at)) for at, name in enumerate("abc")}
 
 
-def with_table(place: Place) -> Place:
-    owner = open_engine(str(place.engine.url), Login.OWNER)
-    with writing(owner) as connection:
-        metadata.create_all(connection)
-        for statement in append_only_ddl(owner.dialect.name):
-            connection.exec_driver_sql(statement)
-    owner.dispose()
-    return place
-
-
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     with sqlite_place(tmp_path) as made:
-        yield with_table(made)
+        yield made
 
 
 @pytest.fixture
