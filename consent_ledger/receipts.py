@@ -19,7 +19,7 @@ from typing import Any
 
 from consent_ledger.agreements import Agreement
 from consent_ledger.entry import Entry
-from consent_ledger.verify.consent_receipt import commitment_of, told
+from consent_ledger.verify.consent_receipt import commitment_of, placed, told
 from consent_ledger.verify.consent_record import FORMAT, Told, receipt, record
 from consent_ledger.verify.line import read
 from consent_ledger.verify.refused import Refused
@@ -77,17 +77,20 @@ class Consent:
     notice: Entry | None = None
     basis: Entry | None = None
 
+    def batch(self) -> dict[str, Any] | None:
+        """The place in a batch, as it stands in a receipt; None in an entry of one person."""
+        return None if self.place is None else {"index": self.place, "path": [one.hex() for one in self.path]}
+
     def told(self) -> Told:
         """What these say together. Raises `ReceiptNotWritten` when they contradict each other."""
         commitment = commitment_of(self.payload, self.opening)
-        if self.place is None and commitment != self.entry.body.get("commitment"):
-            raise ReceiptNotWritten(self.entry.seq)
         try:
             notice, basis = (
                 None if one is None else read(one.line, one.seq) for one in (self.notice, self.basis)
             )
             entry = read(self.entry.line, self.entry.seq)
-            return told(self.origin, entry, self.payload, self.place, commitment, notice, basis)
+            place = placed(entry, commitment, self.batch())
+            return told(self.origin, entry, self.payload, place, commitment, notice, basis)
         except Refused:
             raise ReceiptNotWritten(self.entry.seq) from None
 
@@ -102,15 +105,12 @@ def consent_receipt(consent: Consent, proofs: Mapping[int, str]) -> str:
     def proven(entry: Entry) -> dict[str, Any]:
         return Proven(entry.seq, entry.line, proofs[entry.seq]).shown()
 
-    batch = None
-    if consent.place is not None:
-        batch = {"index": consent.place, "path": [step.hex() for step in consent.path]}
     proof = {
         "format": FORMAT,
         **proven(consent.entry),
         "payload": consent.payload.decode(),
         "opening": consent.opening.hex(),
-        "batch": batch,
+        "batch": consent.batch(),
         "notice": None if consent.notice is None else proven(consent.notice),
         "basis": None if consent.basis is None else proven(consent.basis),
     }

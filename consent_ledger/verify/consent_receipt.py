@@ -54,23 +54,30 @@ def check_consent_receipt(given: Mapping[str, Any], trust: Trust) -> tuple[Entry
         raise Refused("The consent receipt has no proof of a version that is known here.")
     if proof.keys() != _MEMBERS:
         raise Refused("The proof of the consent receipt has not exactly the members that it should.")
-    entry, proven = check_receipt(proof, trust)
+    entry, proven = _proven(proof, trust)
     others: dict[str, Entry | None] = {"notice": None, "basis": None}
     for name in others:
         if proof[name] is None:
             continue
         if not isinstance(proof[name], dict) or proof[name].keys() != {"position", "entry", "proof"}:
             raise Refused(f"The proof of the consent receipt has a {name} that is none.")
-        others[name], known = check_receipt(proof[name], trust)
+        others[name], known = _proven(proof[name], trust)
         if known.origin != proven.origin:
             raise Refused(f"The {name} of the consent receipt is of another ledger.")
     payload, commitment = _opened(proof)
-    place = _placed(entry, commitment, proof["batch"])
+    place = placed(entry, commitment, proof["batch"])
     said = told(proven.origin, entry, payload, place, commitment, others["notice"], others["basis"])
     wrong = _difference(receipt(said, proof), dict(given))
     if wrong is not None:
         raise Refused(f"The consent receipt says something else than its proof, at {wrong}.")
     return entry, replace(proven, consent=statement(said))
+
+
+def _proven(proof: Mapping[str, Any], trust: Trust) -> tuple[Entry, Proven]:
+    entry, proven = check_receipt(proof, trust)
+    if type(proof["position"]) is not int:
+        raise Refused("The proof of the consent receipt does not tell its position.")
+    return entry, proven
 
 
 def statement(said: Told) -> str:
@@ -98,7 +105,7 @@ def told(  # noqa: PLR0917 - the parts of one proof, in their order
     act = said.get("act")
     kinds = _IN_BATCH if entry.kind == "consent.batch" else (entry.kind.removeprefix("consent."),)
     same = all(said.get(name) == body[name] for name in ("purpose", "notice", "notice_version"))
-    if act not in STATES or act not in kinds or not same:
+    if act not in kinds or act not in STATES or not same:
         raise Refused("The payload says something else than its entry.")
     until, day, channel = said.get("until"), said.get("day", entry.rt[:10]), said.get("channel")
     if not _is_day(day) or day > entry.rt[:10] or type(said.get("guardian")) is not bool:
@@ -170,8 +177,8 @@ def commitment_of(payload: bytes, opening: bytes) -> str:
     return hmac.digest(opening, _COMMITMENT + payload, "sha256").hex()
 
 
-def _placed(entry: Entry, commitment: str, batch: object) -> int | None:
-    """The place of the commitment in the entry's batch, None in an entry of one person; it is there."""
+def placed(entry: Entry, commitment: str, batch: object) -> int | None:
+    """The commitment's place in the entry's batch, None in an entry of one person. Raises `Refused` if it is not there."""
     if not entry.kind.startswith("consent."):
         raise Refused("The entry of the consent receipt tells of no consent.")
     if entry.kind != "consent.batch":
