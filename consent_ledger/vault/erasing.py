@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
 
 from consent_ledger.database import reading, writing
 from consent_ledger.vault.pending import keep
@@ -78,6 +79,13 @@ class Erasing(Room):
         erasure was planned under that key.
         """
         plan = Planned(controller, person, request_sha256, evidence_until, under, mode)
+        try:
+            self._plan(plan)
+        except IntegrityError:  # the same at the same moment elsewhere: look again
+            self._plan(plan)
+
+    def _plan(self, plan: Planned) -> None:
+        controller, person, under = plan.controller, plan.person, plan.under
         with writing(self._engine) as connection:
             earlier = _plans(
                 connection, vault_erasure.c.under == under, vault_erasure.c.controller == controller
@@ -97,9 +105,9 @@ class Erasing(Room):
                     controller=controller,
                     person=person,
                     under=under,
-                    request_sha256=request_sha256,
-                    mode=mode.value,
-                    evidence_until=evidence_until,
+                    request_sha256=plan.request_sha256,
+                    mode=plan.mode.value,
+                    evidence_until=plan.evidence_until,
                     made=seconds(),
                 )
             )

@@ -7,7 +7,7 @@ Two theatres, a research bureau and an auditor; what happens after that is the t
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
 from consent_ledger.agreements import Terms, accept, new_id, propose
 from consent_ledger.caller import Caller
@@ -25,7 +25,7 @@ from consent_ledger.closed import mint
 from consent_ledger.database import Login, open_engine, reading
 from consent_ledger.entry import Actor, Draft, Entry, EntryType, Json
 from consent_ledger.keyring import Keyring
-from consent_ledger.log import Acknowledgement, Ledger
+from consent_ledger.log import Acknowledgement, Ledger, ledger_entry
 from consent_ledger.parties import Party, platform_caller, register_party
 from consent_ledger.permit import Permit
 from consent_ledger.question import intake_question
@@ -378,6 +378,17 @@ def _line(number: int, **changes: Any) -> dict[str, Any]:
     return {**usual, **changes}
 
 
+def recorded_in(engine: Engine) -> Callable[[str], bool]:
+    """Whether the ledger holds an entry under this key, as the vault asks."""
+
+    def is_recorded(under: str) -> bool:
+        with reading(engine) as connection:
+            found = select(ledger_entry.c.seq).where(ledger_entry.c.idem == under)
+            return connection.execute(found).first() is not None
+
+    return is_recorded
+
+
 def open_scene(database: Database, folder: Path, *, sandbox: bool = True) -> Scene:
     """Begin a house on this migrated, empty database; `folder` keeps what lies beside it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -388,7 +399,7 @@ def open_scene(database: Database, folder: Path, *, sandbox: bool = True) -> Sce
     store = CheckpointStore(folder / "checkpoint.db")
     signer = Signer("scene.example/ledger", Ed25519PrivateKey.generate())
     ledger = Ledger.create(engine, store, signer, clock=clock, sandbox=sandbox)
-    vault = Vault.open(vault_engine, Keyring.open(folder / "keyring"))
+    vault = Vault.open(vault_engine, Keyring.open(folder / "keyring"), is_recorded=recorded_in(engine))
     house = House(
         engine=engine,
         releases=releases,
