@@ -17,7 +17,7 @@ from consent_ledger.entry import Entry, EntryType, read
 from consent_ledger.lookup import entries_at
 from consent_ledger.parties import party
 from consent_ledger.permit import Permit, Read, Refusal, Write
-from consent_ledger.question import consents_question
+from consent_ledger.question import consent_question, consents_question
 from consent_ledger.receipts import Consent, consent_receipt, consent_record
 from consent_ledger.records import instant, number
 from consent_ledger.told import persons_at, spoken_at
@@ -78,6 +78,13 @@ def given_receipt(ask: Inquiry, permit: Permit[Write], given: Receipt) -> str | 
     if opening is None:
         return None
     return _receipt(ask, _consent(ask, entry, opening), {entry.seq: given.proof})
+
+
+def house_receipt(ask: Inquiry, given: Receipt) -> str | None:
+    """As `given_receipt`, of what the caller's own house just recorded."""
+    purpose = Purpose(str(read(given.entry.encode()).body["purpose"]))
+    permit = ask.ask(consent_question(ask.caller.party, purpose))
+    return None if isinstance(permit, Refusal) else given_receipt(ask, permit, given)
 
 
 def record_at(ask: Inquiry, place: Place) -> Record | Refusal | None:

@@ -13,6 +13,9 @@ from consent_ledger.standing import Stand
 from consent_ledger.vocabulary import ConsentAct, ConsentChannel, PartyId, Purpose, Scope
 from resolvers.batches import COUNTED, BatchRecorded, LeftOut, List, Row
 from resolvers.consent import Decision
+from resolvers.gate import Receipt as Given
+from resolvers.receipts import house_receipt
+from schema.context import Asked
 from schema.directives import OPEN, requires
 from schema.receipt import Receipt, receipt
 from schema.refused import Refused, refused
@@ -156,6 +159,16 @@ class ConsentStateInput:
 @strawberry.type(description="The decision is recorded and holds from the next request on.", directives=WRITE)
 class ConsentRecorded:
     receipt: Receipt = strawberry.field(description="The entry, and the proof that it is in the ledger.")
+    given: strawberry.Private[Given]
+
+    @strawberry.field(
+        description=(
+            "What the visitor gets of it: a receipt by ISO/IEC TS 27560:2023 as JSON-LD text, which verifies "
+            "offline (`ledger verify RECEIPT.jsonld`). It holds the secret of this one entry: give it to the visitor alone."
+        )
+    )
+    def consent_receipt(self, info: Asked) -> str | None:
+        return house_receipt(info.context.ask, self.given)
 
 
 @strawberry.type(description="A row of a list that does not count.", directives=WRITE)

@@ -67,7 +67,9 @@ class ConsentMutations:
     ) -> ConsentPayload | None:
         ask = info.context.ask
         done = record_consent(ask, input.decision(ask.caller.party), key=input.idempotency_key)
-        return refused(done) if isinstance(done, Refusal) else ConsentRecorded(receipt=receipt(done))
+        return (
+            refused(done) if isinstance(done, Refusal) else ConsentRecorded(receipt=receipt(done), given=done)
+        )
 
     @strawberry.mutation(
         description=(

@@ -17,7 +17,6 @@ from resolvers import benchmarks as benchmark_door
 from resolvers import imports as import_door
 from resolvers import institutions as register_door
 from resolvers import keys as key_door
-from resolvers import ledger as ledger_door
 from resolvers import previews as preview_door
 from resolvers.audiences import AudienceAsked
 from resolvers.audiences import audience as read_audience
@@ -34,6 +33,7 @@ from schema.audience import (
     days,
 )
 from schema.benchmark import BenchmarkResult, PeersInput, benchmark
+from schema.consent_record_roots import ConsentRecordQueries
 from schema.consent_roots import ConsentQueries
 from schema.context import Asked, selected
 from schema.definition import Definition, defined
@@ -41,7 +41,8 @@ from schema.directives import OPEN, requires
 from schema.ids import local_id
 from schema.imports import ImportConnection, ImportEdge, imported
 from schema.key import SigningKeys, signing_keys
-from schema.ledger import Ledger, Production, PublishedPurpose, Segment, SegmentModel
+from schema.ledger import Production, PublishedPurpose, Segment, SegmentModel
+from schema.ledger_roots import LedgerQueries
 from schema.me_roots import MeQueries
 from schema.paging import after as after_cursor
 from schema.paging import cursor, page_info, page_size
@@ -72,7 +73,7 @@ class PurposeMissing(Exception):
 
 
 @strawberry.type(description="Everything that can be asked.", directives=OPEN)
-class Query(ConsentQueries, RightQueries, MeQueries):
+class Query(ConsentQueries, ConsentRecordQueries, RightQueries, MeQueries):
     @strawberry.field(description="Who asks: this application.", directives=OPEN)
     def viewer(self, info: Asked) -> Viewer:
         return viewer(info.context.ask.caller)
@@ -275,30 +276,6 @@ class Query(ConsentQueries, RightQueries, MeQueries):
             )
             for purpose, one in sorted(info.context.ask.snapshot.state.purposes.items())
         ]
-
-    @strawberry.field(
-        description="The ledger, with the proof of one entry when its position is given.",
-        directives=requires(Scope.LEDGER_READ),
-    )
-    def ledger(
-        self,
-        info: Asked,
-        proof_of: Annotated[int | None, strawberry.argument(description="Position of an entry.")] = None,
-    ) -> Ledger | None:
-        ask = info.context.ask
-        signed = ledger_door.checkpoint(ask)
-        proven = None if proof_of is None else ledger_door.proof(ask, proof_of)
-        for answer in (signed, proven):
-            if isinstance(answer, Refusal):
-                raise RefusedWhole(answer)
-        return Ledger(
-            origin=ask.house.ledger.origin,
-            size=ask.snapshot.size,
-            root=ask.snapshot.root.hex(),
-            checkpoint=str(signed),
-            verifier_key=ask.house.ledger.verifier_key,
-            proof=None if proven is None else str(proven),
-        )
 
 
 criteria_of = criteria
