@@ -103,6 +103,18 @@ SETTINGS: tuple[Setting, ...] = (
         "seconds between two checkpoints that are given to witnesses, 0.1 to 3600",
         "a sentence, and no start",
     ),
+    Setting(
+        "OUTBOX",
+        "<DATA_DIR>/outbox",
+        "folder in which mails to visitors are left, one file (.eml) each, to be sent by others",
+        "visitors get no link; the log says so",
+    ),
+    Setting(
+        "EVIDENCE_YEARS",
+        "5",
+        "years for which proof of what an erased person said is kept, unless nothing is to be kept; 0 to 20",
+        "a sentence, and no start",
+    ),
     Setting("HOST", "127.0.0.1", "address to listen on", "a sentence, and no start"),
     Setting("PORT", "8000", "port to listen on, 1 to 65535", "a sentence, and no start"),
     Setting(
@@ -127,6 +139,8 @@ class Settings:
     checkpoint_store: Path
     witness_policy: Path | None
     witness_interval: float
+    outbox: Path
+    evidence_years: int
     origin: str
     base_url: str
     host: str
@@ -154,6 +168,8 @@ class Settings:
             checkpoint_store=Path(value("CHECKPOINT_STORE", str(data / "checkpoint" / "last.db"))).absolute(),
             witness_policy=Path(policy).absolute() if (policy := value("WITNESS_POLICY", "")) else None,
             witness_interval=_seconds(value("WITNESS_INTERVAL", "5")),
+            outbox=Path(value("OUTBOX", str(data / "outbox"))).absolute(),
+            evidence_years=_years(value("EVIDENCE_YEARS", "5")),
             origin=value("ORIGIN", "cultuurinzicht.example/ledger"),
             base_url=value("BASE_URL", f"http://{_in_address(host)}:{port}").rstrip("/"),
             host=host,
@@ -173,6 +189,8 @@ class Settings:
             "CHECKPOINT_STORE": str(self.checkpoint_store),
             "WITNESS_POLICY": "" if self.witness_policy is None else str(self.witness_policy),
             "WITNESS_INTERVAL": f"{self.witness_interval:g}",
+            "OUTBOX": str(self.outbox),
+            "EVIDENCE_YEARS": str(self.evidence_years),
             "ORIGIN": self.origin,
             "BASE_URL": self.base_url,
             "HOST": self.host,
@@ -198,6 +216,12 @@ def _seconds(text: str) -> float:
     if _SECONDS.fullmatch(text) is None or not 0.1 <= float(text) <= 3600:
         raise SettingsRefused(f"{PREFIX}WITNESS_INTERVAL must be a number of seconds from 0.1 to 3600.")
     return float(text)
+
+
+def _years(text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,2}", text) is None or int(text) > 20:
+        raise SettingsRefused(f"{PREFIX}EVIDENCE_YEARS must be a whole number of years from 0 to 20.")
+    return int(text)
 
 
 def _day(text: str) -> date | None:

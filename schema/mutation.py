@@ -35,8 +35,10 @@ from schema.key import (
     key_changed,
     prepared,
 )
+from schema.ledger_roots import LedgerMutations
 from schema.me_roots import MeMutations
 from schema.octets import octets
+from schema.person_roots import PersonMutations
 from schema.preview import AgreementPreviewPayload, PreviewAgreementInput, preview
 from schema.refused import refused
 from schema.right_roots import RightMutations
@@ -46,7 +48,7 @@ SIGN = requires(Scope.AGREEMENTS_SIGN)
 
 
 @strawberry.type(description="Everything that can be changed.", directives=OPEN)
-class Mutation(ConsentMutations, RightMutations, MeMutations):
+class Mutation(ConsentMutations, RightMutations, MeMutations, PersonMutations):
     @strawberry.mutation(
         description="Propose an agreement to which you are a party; it stands when every party accepted.",
         directives=WRITE,
