@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consent_ledger import export as exports
-from consent_ledger.entry import Draft, EntryType, Json
+from consent_ledger.cosigned import Cosigned, newest_cosigned
+from consent_ledger.entry import Draft, Entry, EntryType, Json
+from consent_ledger.lookup import entries_at
+from consent_ledger.pages import Page, Wanted, named, page
 from consent_ledger.permit import Refusal
 from consent_ledger.question import ledger_question
 from consent_ledger.tiles import Bundle
+from consent_ledger.vocabulary import PartyId
 from resolvers.gate import Inquiry, entry_key
 
 SPAN = 65_536
@@ -27,6 +32,64 @@ def proof(ask: Inquiry, position: int) -> str | Refusal | None:
     if isinstance(permit, Refusal):
         return permit
     return ask.house.ledger.proof(ask.connection, position) if 0 <= position < permit.size else None
+
+
+def cosigned(ask: Inquiry, *, first: int) -> list[Cosigned] | Refusal:
+    """The newest checkpoints that witnesses signed, the newest first."""
+    permit = ask.ask(ledger_question(export=False))
+    if isinstance(permit, Refusal):
+        return permit
+    return newest_cosigned(ask.house.ledger, ask.connection, permit.size, first=first)
+
+
+def entry(ask: Inquiry, position: int) -> Entry | Refusal | None:
+    """
+    One entry: any, for who may export the ledger; else one that names the caller's own organisation.
+
+    None for another, as for one that never was. An entry about others is an export, recorded before this returns.
+    """
+    permit = ask.ask(ledger_question(export=False))
+    if isinstance(permit, Refusal):
+        return permit
+    found = entries_at(ask.connection, [position]).get(position) if 0 <= position < permit.size else None
+    if found is None or not (may_export(ask) or _is_own(ask, found)):
+        return None
+    _told([found], ask)
+    return found
+
+
+def entries(
+    ask: Inquiry, *, types: frozenset[EntryType] | None, party: PartyId | None, after: int, first: int
+) -> Page | Refusal:
+    """
+    A page of the entries that `entry` gives one by one: of some types, naming this party too.
+
+    What leaves about others is an export, from the first to the last entry of the page.
+    """
+    permit = ask.ask(ledger_question(export=False))
+    if isinstance(permit, Refusal):
+        return permit
+    own = None if may_export(ask) else ask.caller.party
+    wanted = Wanted(types, frozenset(one for one in (own, party) if one is not None))
+    found = page(ask.connection, ask.snapshot.state, wanted, after=min(after, permit.size), first=first)
+    _told(found.entries, ask)
+    return found
+
+
+def may_export(ask: Inquiry) -> bool:
+    """Whether the caller may have entries of everybody."""
+    return not isinstance(ask.ask(ledger_question(export=True)), Refusal)
+
+
+def _is_own(ask: Inquiry, found: Entry) -> bool:
+    return ask.caller.party in named(found, ask.snapshot.state.agreements)
+
+
+def _told(found: Sequence[Entry], ask: Inquiry) -> None:
+    """Record the export that these entries are, when any of them is not the caller's own."""
+    if not all(_is_own(ask, one) for one in found):
+        start, stop = found[0].seq, found[-1].seq + 1
+        _record(ask, entry_key("export", ask.caller, f"{ask.request_id}/{start}/{stop}"), start, stop)
 
 
 @dataclass(frozen=True, slots=True)

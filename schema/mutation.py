@@ -48,7 +48,7 @@ SIGN = requires(Scope.AGREEMENTS_SIGN)
 
 
 @strawberry.type(description="Everything that can be changed.", directives=OPEN)
-class Mutation(ConsentMutations, RightMutations, MeMutations, PersonMutations):
+class Mutation(ConsentMutations, RightMutations, MeMutations, PersonMutations, LedgerMutations):
     @strawberry.mutation(
         description="Propose an agreement to which you are a party; it stands when every party accepted.",
         directives=WRITE,

@@ -73,7 +73,7 @@ class PurposeMissing(Exception):
 
 
 @strawberry.type(description="Everything that can be asked.", directives=OPEN)
-class Query(ConsentQueries, ConsentRecordQueries, RightQueries, MeQueries):
+class Query(ConsentQueries, ConsentRecordQueries, RightQueries, MeQueries, LedgerQueries):
     @strawberry.field(description="Who asks: this application.", directives=OPEN)
     def viewer(self, info: Asked) -> Viewer:
         return viewer(info.context.ask.caller)
