@@ -169,11 +169,13 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def _migrate(arguments: argparse.Namespace) -> int:
     from api.assembly import assembled, prepare
+    from resolvers.rules import publish_rulebook
 
     settings = Settings.read()
     prepare(settings)
     if arguments.create:
         with assembled(settings, create=arguments.create) as parts:
+            publish_rulebook(parts.house)
             print(
                 f"The ledger {parts.house.ledger.origin} stands; its key is {parts.house.ledger.verifier_key}"
             )

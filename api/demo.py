@@ -22,13 +22,13 @@ from consent_ledger.steps import ROLE_MAY
 from consent_ledger.vocabulary import ClientId, ClientKind, PartyId, Scope
 from insight.blocks import NoLawfulBlock
 from insight.months import Month
+from insight.rulebook import BY_PLATFORM
 from resolvers.releases import make_release
 from schema.ids import global_id
 from schema.viewer import INSTITUTION
 from seeds.institutions import RECORDED_HOUSE, TOUR_HOUSE
 from seeds.partners import AUDITOR, RESEARCH_BUREAU, TOURING_COMPANY
 from seeds.plant import plant
-from seeds.rulebook import BY_PLATFORM
 from seeds.seasons import OPENING
 from seeds.sector import sector
 

@@ -8,10 +8,13 @@ on every platform that was not created as a sandbox (design 9).
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
+
+from consent_ledger.canonical import Json, canonical
 
 
 class PolicyRefused(Exception):
@@ -52,6 +55,21 @@ UNNOISED_1: Final = Policy(
 )
 
 POLICIES: Final = MappingProxyType({UNNOISED_1.id: UNNOISED_1})
+
+
+def policy_sha256(policy: Policy) -> str:
+    """SHA-256 over the canonical rules of a release policy; fractions as `1/3`."""
+    rules: dict[str, Json] = {
+        "id": policy.id,
+        "organisations": policy.organisations,
+        "unknown": policy.unknown,
+        "share": str(policy.share),
+        "p": str(policy.p),
+        "coalition": policy.coalition,
+        "noise": policy.noise,
+        "sandbox_only": policy.sandbox_only,
+    }
+    return hashlib.sha256(canonical(rules)).hexdigest()
 
 
 def allowed(policy: str, *, sandbox: bool) -> Policy:

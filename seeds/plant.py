@@ -29,15 +29,17 @@ from consent_ledger.question import intake_question
 from consent_ledger.vocabulary import Assurance, ConsentChannel, PartyId, PartyKind
 from insight.intake.pipeline import Consignment
 from insight.intake.ticket import canonical_sha256
+from insight.rulebook import BY_PLATFORM
 from resolvers.consent import Decision, record_consent
 from resolvers.gate import Inquiry, as_platform
 from resolvers.house import House
+from resolvers.rules import publish_rulebook, with_text
 from seeds import seasons
 from seeds.agreements import SeedAgreement
 from seeds.consents import SeedConsent
 from seeds.institutions import Institution
 from seeds.partners import Partner
-from seeds.rulebook import BY_PLATFORM, NOTICE, NOTICE_VERSION, house_rules, rulebook
+from seeds.rulebook import NOTICE, NOTICE_VERSION, house_rules, notice_text
 from seeds.sector import SOURCE, Moment, RecordedImport, Sector, SeedImport
 
 Progress: TypeAlias = Callable[[str], None]
@@ -125,7 +127,7 @@ class _Hand:
     def open(self, whole: Sector) -> None:
         """The platform's own rules, on its first morning."""
         self._go_to(seasons.OPENING)
-        self.house.ledger.append_all([(draft, None) for draft in rulebook()])
+        publish_rulebook(self.house)
         self.progress(
             f"Planting {len(whole.institutions)} invented institutions with {whole.ticket_lines:,} ticket lines"
         )
@@ -162,7 +164,7 @@ class _Hand:
         for act in acts:
             if isinstance(act, Institution):
                 drafts.append(register_party(_party(act), actor=BY_PLATFORM))
-                drafts += [(draft, None) for draft in house_rules(act)]
+                drafts += [with_text(draft, notice_text(act), None) for draft in house_rules(act)]
                 self.planted.institutions += 1
             elif isinstance(act, Partner):
                 drafts.append(register_party(_partner(act), actor=BY_PLATFORM))

@@ -15,6 +15,7 @@ import pytest
 from api import cli
 from api.cli import main
 from api.settings import SETTINGS
+from consent_ledger.vocabulary import Purpose
 from seeds.institutions import RECORDED_HOUSE
 from tests.story.server import Server, free_port, run
 
@@ -116,7 +117,15 @@ def test_migrate_twice_changes_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     done(capsys, "ledger", "export", str(export))
     created, *exports = map(json.loads, (export / "export.jsonl").read_text().splitlines())
     assert created["body"]["sandbox"] is False
-    assert {entry["type"] for entry in exports} <= {"export.issued"}
+    types = [entry["type"] for entry in exports]
+    assert types.count("purpose.published") == len(Purpose), "once, also after the second time"
+    assert {*types} <= {
+        "purpose.published",
+        "definition.published",
+        "segments.published",
+        "policy.published",
+        "export.issued",
+    }
 
 
 def test_serving_what_was_never_migrated_says_how_to_begin(

@@ -13,9 +13,9 @@ from api.settings import SETTINGS
 from consent_ledger.reasons import EXPLAINED
 from consent_ledger.steps import ROLE_MAY
 from consent_ledger.vocabulary import Purpose, Reason, Scope
+from insight.rulebook import HIGH_RISK, POSSIBLE
 from schema.build import build
 from schema.scopes import SchemaScopes
-from seeds.rulebook import HIGH_RISK, POSSIBLE
 from tests.docs.pages import DOCS, ROOT, read
 
 SDL = ROOT / "schema" / "schema.graphql"
@@ -102,7 +102,7 @@ def coordinates() -> str:
 
 
 def purposes() -> str:
-    told = tomllib.loads(read(ROOT / "seeds" / "data" / "purposes.toml"))
+    told = tomllib.loads(read(ROOT / "insight" / "data" / "purposes.toml"))
     return "\n\n".join(
         f"## `{one}`\n\n{told[one]['en']}\n\n*{told[one]['nl']}*\n\n"
         f"- Possible lawful bases: {', '.join(f'`{basis}`' for basis in POSSIBLE[one])}"
