@@ -9,6 +9,7 @@ withdrawn signing key is refused at the very next one; nothing here is cached.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ __all__ = [
     "admit",
     "admit_visitor",
     "metadata",
+    "names",
     "parties",
     "party",
     "platform_caller",
@@ -218,6 +220,12 @@ def parties(connection: Connection, after: PartyId | None, first: int) -> list[P
     if after is not None:
         page = page.where(party_table.c.id > after)
     return [_party(row) for row in connection.execute(page)]
+
+
+def names(connection: Connection, wanted: Iterable[PartyId]) -> dict[PartyId, str]:
+    """What the register calls these parties, by id; those that it does not know are left out."""
+    some = select(party_table.c.id, party_table.c.name).where(party_table.c.id.in_(sorted(set(wanted))))
+    return {PartyId(row.id): row.name for row in connection.execute(some)}
 
 
 def platform_caller() -> Caller:
