@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -43,6 +44,7 @@ ledger_entry = Table(
     CheckConstraint("length(leaf_hash) = 32", name="leaf_hash"),
     CheckConstraint("length(line) BETWEEN 2 AND 65535", name="line"),
     UniqueConstraint("actor_party", "actor_client", "idem"),
+    Index(None, "type", "seq"),
     sqlite_strict=True,
 )
 
