@@ -42,13 +42,16 @@ from schema.person_roots import PersonMutations
 from schema.preview import AgreementPreviewPayload, PreviewAgreementInput, preview
 from schema.refused import refused
 from schema.right_roots import RightMutations
+from schema.rules_roots import RuleMutations
 
 WRITE = requires(Scope.AGREEMENTS_WRITE)
 SIGN = requires(Scope.AGREEMENTS_SIGN)
 
 
 @strawberry.type(description="Everything that can be changed.", directives=OPEN)
-class Mutation(ConsentMutations, RightMutations, MeMutations, PersonMutations, LedgerMutations):
+class Mutation(
+    ConsentMutations, RightMutations, MeMutations, PersonMutations, LedgerMutations, RuleMutations
+):
     @strawberry.mutation(
         description="Propose an agreement to which you are a party; it stands when every party accepted.",
         directives=WRITE,

@@ -50,6 +50,7 @@ from schema.past import AsKnownAt, ValidAt
 from schema.preview import AgreementPreview, shown_preview
 from schema.refused import RefusedWhole
 from schema.right_roots import RightQueries
+from schema.rules_roots import RuleQueries
 from schema.viewer import (
     INSTITUTION,
     Institution,
@@ -73,7 +74,7 @@ class PurposeMissing(Exception):
 
 
 @strawberry.type(description="Everything that can be asked.", directives=OPEN)
-class Query(ConsentQueries, ConsentRecordQueries, RightQueries, MeQueries, LedgerQueries):
+class Query(ConsentQueries, ConsentRecordQueries, RightQueries, MeQueries, LedgerQueries, RuleQueries):
     @strawberry.field(description="Who asks: this application.", directives=OPEN)
     def viewer(self, info: Asked) -> Viewer:
         return viewer(info.context.ask.caller)
