@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from api import ledger_routes
+from api import consent_routes, ledger_routes
 from api.assembly import Assembled
 from api.refusals import NO_STORE, answered
 from consent_ledger.database import reading
@@ -38,6 +38,7 @@ def routes(parts: Assembled) -> list[Route]:
 
     return [
         *ledger_routes.routes(parts),
+        *consent_routes.routes(parts),
         Route("/schema.graphql", schema),
         Route("/healthz", alive),
         Route("/readyz", ready),
