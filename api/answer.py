@@ -39,12 +39,19 @@ class GraphQLDoor:
         house = self._parts.house
         try:
             with reading(house.engine) as connection:
-                caller = self._parts.oauth.credential(connection, authorization)
+                caller, identifier = self._parts.oauth.admitted(connection, authorization)
                 operation = self._executor.prepare(request, caller.scopes)
                 if operation.refused:  # nothing of it runs, so there is nothing to inquire
                     return self._told(self._executor.execute(operation, None), request_id)
                 digest = request_digest(f"{request_id}\n{request.query}".encode())
-                with inquiry(house, caller, connection, request_sha256=digest, request_id=request_id) as ask:
+                with inquiry(
+                    house,
+                    caller,
+                    connection,
+                    request_sha256=digest,
+                    request_id=request_id,
+                    identifier=identifier,
+                ) as ask:
                     executed = self._executor.execute(operation, Context(ask))
                 return self._told(executed, request_id, Position(ask.snapshot.size), _extensions(ask))
         except BearerRefused as refused:

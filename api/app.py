@@ -21,6 +21,7 @@ from api.errors import INTERNAL, Code, Problem
 from api.graphql.answer import log_defect
 from api.graphql.endpoint import Endpoint
 from api.rest import routes
+from api.visitor_routes import routes as visitor_routes
 from api.witness_routes import routes as witness_routes
 
 _NOT_FOUND = Problem(
@@ -56,6 +57,7 @@ def create_app(parts: Assembled) -> Starlette:
             Route("/graphql", Endpoint(GraphQLDoor(parts))),
             *parts.oauth.routes(),
             *witness_routes(parts),
+            *visitor_routes(parts),
             *routes(parts),
         ],
         middleware=[Middleware(Masked)],

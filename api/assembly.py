@@ -27,6 +27,7 @@ from insight.intake.pipeline import Intake
 from migrations.histories import History
 from migrations.run import check, migrate
 from resolvers.house import House
+from resolvers.visitors import in_session
 
 SANDBOX_TODAY = date(2027, 7, 1)
 """The day that a sandbox's figures call today: where its seeded entries end."""
@@ -122,6 +123,7 @@ def assembled(
             clock=clock,
             today=_today(settings, engine, ledger, clock),
             rp_id=_rp_id(settings.base_url),
+            evidence_years=settings.evidence_years,
             base_url=settings.base_url,
         )
         oauth = OAuth(
@@ -130,6 +132,7 @@ def assembled(
             issuer=settings.base_url,
             audience=f"{settings.base_url}/graphql",
             clock=clock,
+            sessions=lambda token: in_session(vault, token),
         )
         yield Assembled(settings, house, oauth, witnessing)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from anyio import to_thread
@@ -23,6 +24,11 @@ from consent_ledger.database import DatabaseRefused, reading
 from consent_ledger.keyring import Keyring
 from consent_ledger.parties import CredentialRefused, admit
 from consent_ledger.reasons import Text
+from consent_ledger.vault import SESSION
+from resolvers.visitors import Visitor
+
+Sessions = Callable[[str], Visitor | None]
+"""The visitor of a session's token, by what is known at this moment."""
 
 _PUBLIC = {"Cache-Control": f"public, max-age={JWKS_SECONDS}", "Access-Control-Allow-Origin": "*"}
 
@@ -47,11 +53,21 @@ class OAuth:
     there is none. Raises `OAuthSettingsRefused` and `SigningKeyRefused`.
     """
 
-    def __init__(self, *, engine: Engine, keyring: Keyring, issuer: str, audience: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        keyring: Keyring,
+        issuer: str,
+        audience: str,
+        clock: Clock,
+        sessions: Sessions | None = None,
+    ) -> None:
         self.issuer = metadata.checked_issuer(issuer)
         self.audience = metadata.checked_audience(audience)
         self._engine = engine
         self._clock = clock
+        self._sessions = sessions
         ensure_active(engine, keyring, clock)
         self._keys = SigningKeys(keyring)
         self._tokens = Tokens(self._keys, issuer=issuer, audience=audience, clock=clock)
@@ -85,6 +101,11 @@ class OAuth:
         Raises `BearerRefused`: without `error` when there is no Bearer token, with `invalid_token` when
         there is one that opens nothing (RFC 6750, 3.1).
         """
+        caller, _ = self.admitted(connection, authorization)
+        return caller
+
+    def admitted(self, connection: Connection, authorization: str | None) -> tuple[Caller, str | None]:
+        """The same, with a visitor's own address beside it: who comes by session has no application."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip(" "):
             raise BearerRefused(
@@ -94,9 +115,11 @@ class OAuth:
                 ),
                 f"Bearer {self._challenge}",
             )
+        if self._sessions is not None and token.strip(" ").startswith(SESSION):
+            return self._visiting(self._sessions(token.strip(" ")))
         try:
             verified = self._tokens.verify(connection, token.strip(" "))
-            return admit(connection, verified)
+            return admit(connection, verified), None
         except TokenRefused as refused:
             raise self._invalid(
                 Text("Het toegangstoken is niet geldig; haal een nieuw token op.", str(refused)),
@@ -104,6 +127,15 @@ class OAuth:
             ) from None
         except CredentialRefused as refused:
             raise self._invalid(refused.sentence, refused.sentence.en) from None
+
+    def _visiting(self, visitor: Visitor | None) -> tuple[Caller, str]:
+        if visitor is None:
+            sentence = Text(
+                "Deze sessie is voorbij; vraag een nieuwe link aan.",
+                "This session is over; ask for a new link.",
+            )
+            raise self._invalid(sentence, sentence.en)
+        return visitor.caller, visitor.identifier
 
     def _invalid(self, sentence: Text, description: str) -> BearerRefused:
         return BearerRefused(

@@ -23,7 +23,10 @@ from consent_ledger.vault.room import Room, seconds
 from consent_ledger.vault.tables import vault_sent, vault_session
 
 _VISITOR_SESSION = b"cultuurinzicht/visitor-session/1\0"
-_TOKEN = re.compile(r"vs_[0-9a-f]{64}", re.ASCII)
+SESSION = "vs_"
+"""How the token of a session begins; no other token here does."""
+
+_TOKEN = re.compile(SESSION + r"[0-9a-f]{64}", re.ASCII)
 _DAY = 86_400
 _MINUTE = 60
 _PER_DAY = 5
@@ -62,7 +65,7 @@ class Sessions(Room):
 
     def begin_session(self, identifier: str, minutes: int) -> str:
         """The token of a new session; durable on return, shown once."""
-        token = f"vs_{secrets.token_hex(sealing.KEY_SIZE)}"
+        token = SESSION + secrets.token_hex(sealing.KEY_SIZE)
         key = sealing.session_key(token.encode())
         sealed = sealing.seal(key, sealing.normalise(identifier), _VISITOR_SESSION)
         with writing(self._engine) as connection:

@@ -1,0 +1,118 @@
+"""
+The outbox: mails as files, one each, for whoever sends them (RFC 5322; `.eml`).
+
+A mail is readable by the server's user alone, appears whole or not at all, and holds an address and a link
+that opens that person's records: what was not fetched within the hour is removed, because its link has
+ended by then.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from datetime import UTC, datetime
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTPUTF8
+from email.utils import format_datetime, make_msgid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from consent_ledger.reasons import Text
+
+_OURS = re.compile(r"\.?[0-9]{20}-[0-9a-f]{16}\.(eml|part)", re.ASCII)
+_HOUR = 3_600
+
+_SUBJECT = Text("Uw link naar uw gegevens", "Your link to your records")
+_BODY = Text(
+    """\
+Iemand vroeg om deze link voor dit adres. Was u dat niet, dan hoeft u niets te doen.
+
+{link}
+
+De link werkt één keer, een half uur lang. U ziet ermee welke huizen u kennen en waarvoor zij uw gegevens
+gebruiken. U kunt alles stoppen, iets intrekken, uw gegevens meenemen of zich laten vergeten.
+
+Geef de link aan niemand: wie hem heeft, ziet uw gegevens.
+""",
+    """\
+Somebody asked for this link for this address. If it was not you, you need do nothing.
+
+{link}
+
+The link works once, for half an hour. It shows which houses know you and for what they use your data. You
+can stop everything, take something back, take your data with you, or be forgotten.
+
+Give the link to nobody: whoever has it sees your records.
+""",
+)
+
+
+class OutboxRefused(Exception):
+    """A mail cannot be left. Carries a code, a plain sentence and what to do next."""
+
+    code = "OUTBOX_NOT_WRITABLE"
+    sentence = "A mail could not be left in the outbox."
+    next_step = "See that the folder that CULTUURINZICHT_OUTBOX names can be written."
+
+
+def link_mail(address: str, link: str, *, dutch: bool) -> EmailMessage:
+    """The mail with a one-time link, in plain text. Raises `ValueError` when no mail can go to this address."""
+    try:
+        to = Address(addr_spec=address)
+    except (MessageError, ValueError, IndexError):  # the parser of the standard library raises all three
+        raise ValueError("no mail can be sent to this address") from None
+    host = urlsplit(link).hostname or "localhost"
+    mail = EmailMessage(policy=SMTPUTF8)
+    mail["From"] = Address("Cultuurinzicht", "no-reply", host)
+    mail["To"] = to
+    mail["Subject"] = _SUBJECT.nl if dutch else _SUBJECT.en
+    mail["Date"] = format_datetime(datetime.now(UTC))
+    mail["Message-ID"] = make_msgid(domain=host)
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer by a machine
+    mail["Content-Language"] = "nl" if dutch else "en"
+    mail.set_content((_BODY.nl if dutch else _BODY.en).format(link=link))
+    return mail
+
+
+class Outbox:
+    """A folder of mails. Safe between threads and processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, mail: EmailMessage) -> Path:
+        """Leave a mail; durable and whole when its name ends in `.eml`. Raises `OutboxRefused`."""
+        name = f"{time.time_ns():020d}-{secrets.token_hex(8)}"
+        partial, whole = self._folder / f".{name}.part", self._folder / f"{name}.eml"
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.clear()
+            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(mail.as_bytes())
+                file.flush()
+                os.fsync(file.fileno())
+            partial.rename(whole)  # a crash before this leaves a part that `clear` removes
+            folder = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError:
+            raise OutboxRefused from None
+        return whole
+
+    def clear(self) -> int:
+        """Remove mails of more than an hour ago, whose links have ended; returns how many. Touches no other file."""
+        removed, before = 0, time.time() - _HOUR
+        try:
+            for path in self._folder.iterdir():
+                if _OURS.fullmatch(path.name) and path.stat().st_mtime < before:
+                    path.unlink(missing_ok=True)
+                    removed += 1
+        except OSError:  # no folder yet, or somebody fetched the mail at this moment
+            return removed
+        return removed
