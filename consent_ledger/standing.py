@@ -128,7 +128,8 @@ def invalidate(  # noqa: PLR0917 - a row, in the order in which it is said
     """
     Take back what was given under a notice that proved wrong, from `position` on; in its entry's transaction.
 
-    Whoever decided again since, under another notice, is left as decided.
+    Whoever decided again since, under another notice, is left as decided. What stands at later positions
+    makes no difference: so a rebuild gives the same rows.
     """
     later = standing.alias()
     overtaken = exists().where(
@@ -136,6 +137,7 @@ def invalidate(  # noqa: PLR0917 - a row, in the order in which it is said
         later.c.person == standing.c.person,
         later.c.purpose == standing.c.purpose,
         later.c.position > standing.c.position,
+        later.c.position < position,
         later.c.act.not_in(_RESTRICTING),
     )
     given = select(
@@ -150,6 +152,7 @@ def invalidate(  # noqa: PLR0917 - a row, in the order in which it is said
         standing.c.notice_version,
     ).where(
         standing.c.controller == controller,
+        standing.c.position < position,
         standing.c.notice == notice,
         standing.c.notice_version == version,
         standing.c.act.in_(_CONSENTING),

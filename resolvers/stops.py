@@ -29,7 +29,7 @@ from consent_ledger.permit import Permit, Refusal, Write
 from consent_ledger.question import consent_question, own_act_question
 from consent_ledger.reasons import EXPLAINED
 from consent_ledger.standing import Said, record, stand
-from consent_ledger.vault import VaultRefused
+from consent_ledger.vault import Vault, VaultRefused
 from consent_ledger.vocabulary import (
     ClientKind,
     ConsentAct,
@@ -142,7 +142,7 @@ def _drafts(ask: Inquiry, acts: Sequence[_Act]) -> Iterator[tuple[Draft, Rider]]
             "commitment": commitment,
         }
         kind = EntryType(f"consent.{decision.act.value}")
-        yield Draft(kind, ask.actor, act.under, body), _saying(act, decision)
+        yield Draft(kind, ask.actor, act.under, body), _saying(ask.house.vault, act, decision)
 
 
 def _said_on(ask: Inquiry, act: _Act) -> date:
@@ -154,10 +154,15 @@ def _said_on(ask: Inquiry, act: _Act) -> date:
     return date.fromisoformat(json.loads(sealed.payload)["day"])
 
 
-def _saying(act: _Act, decision: Decision) -> Rider:
+def _saying(vault: Vault, act: _Act, decision: Decision) -> Rider:
     permit = act.permit
 
     def ride(connection: Connection, position: Position) -> None:
+        if vault.gone(permit.controller, [act.person]):  # here nothing comes in between any more
+            raise PersonRefused(
+                "PERSON_UNKNOWN",
+                "The person was forgotten meanwhile, so there is nothing left to stop; ask again.",
+            )
         said = Said(permit.controller, act.person, permit.purpose, decision.act, position, permit.at.date())
         record(connection, [said])
 

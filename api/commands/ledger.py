@@ -81,6 +81,21 @@ def add(commands: Commands) -> None:
     fsck.add_argument("--key", help="verifier key NAME+ID+KEY, instead of the key of this installation")
     fsck.set_defaults(run=_fsck, could_not=2)
 
+    rebuild = below.add_parser(
+        "rebuild", help="rebuild where each person stands, from the entries and what the vault keeps of them"
+    )
+    rebuild.set_defaults(run=_rebuild)
+
+
+def _rebuild(_: argparse.Namespace) -> int:
+    from api.assembly import assembled
+    from resolvers.standings import rebuild_standing
+
+    with assembled(Settings.read()) as parts:
+        rows = rebuild_standing(parts.house)
+    print(f"The standing of all persons is rebuilt from the ledger and the vault: {rows} acts.")
+    return 0
+
 
 def _export(arguments: argparse.Namespace) -> int:
     from api.assembly import assembled
