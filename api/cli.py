@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from traceback import extract_tb
 
-from api.commands import CommandRefused, keys, ledger, vault, witness
+from api.commands import CommandRefused, accountability, keys, ledger, vault, witness
 from api.settings import Settings
 
 
@@ -124,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     keys.add(commands)
     vault.add(commands)
     witness.add(commands)
+    accountability.add(commands)
 
     settings = commands.add_parser("settings", help="list the settings with the values in force")
     settings.set_defaults(run=_settings)

@@ -22,6 +22,7 @@ from resolvers.audiences import AudienceAsked
 from resolvers.audiences import audience as read_audience
 from resolvers.benchmarks import BenchmarkAsked
 from resolvers.gate import Inquiry
+from schema.accountability_roots import AccountabilityQueries
 from schema.agreement import AGREEMENT, Agreement, AgreementConnection, AgreementEdge, agreement
 from schema.audience import (
     FIGURES,
@@ -74,7 +75,15 @@ class PurposeMissing(Exception):
 
 
 @strawberry.type(description="Everything that can be asked.", directives=OPEN)
-class Query(ConsentQueries, ConsentRecordQueries, RightQueries, MeQueries, LedgerQueries, RuleQueries):
+class Query(
+    AccountabilityQueries,
+    ConsentQueries,
+    ConsentRecordQueries,
+    RightQueries,
+    MeQueries,
+    LedgerQueries,
+    RuleQueries,
+):
     @strawberry.field(description="Who asks: this application.", directives=OPEN)
     def viewer(self, info: Asked) -> Viewer:
         return viewer(info.context.ask.caller)
