@@ -25,7 +25,7 @@ from sqlalchemy.exc import DatabaseError
 
 from consent_ledger.agreements import Terms
 from consent_ledger.database import reading, writing
-from consent_ledger.parties import platform_caller
+from consent_ledger.parties import VerifiedLink, admit_visitor, platform_caller
 from consent_ledger.permit import Caller, Period, Permit, PermitEnded, Question, Read, Snapshot, decide
 from consent_ledger.question import (
     Subject,
@@ -35,6 +35,7 @@ from consent_ledger.question import (
     catalogue_question,
     imports_question,
     ledger_question,
+    own_record_question,
     release_question,
 )
 from consent_ledger.register import party
@@ -54,6 +55,7 @@ from insight import store
 from insight.store import WrongPermit, require
 from insight.store.counts import visit_counts
 from insight.store.imports import imports
+from insight.store.own_records import held, own_lines
 from insight.store.persons import sever
 from insight.store.previews import preview_body
 from insight.store.releases import latest, register, tables
@@ -97,6 +99,10 @@ TRUTH: dict[Callable[..., Any], tuple[Reading, ...]] = {
     daily_totals: (
         Reading(lambda permit, on: daily_totals(permit, on, TICKETS), frozenset({Subject.AUDIENCE})),
         Reading(lambda permit, on: daily_totals(permit, on, COUNTS), frozenset({Subject.AUDIENCE})),
+    ),
+    own_lines: (Reading(own_lines, frozenset({Subject.PERSON})),),
+    held: (  # a number and two days bear no mark: the lines that they are about stand beside them
+        Reading(lambda permit, on: (held(permit, on), own_lines(permit, on)), frozenset({Subject.PERSON})),
     ),
 }
 """Reads of what houses brought in."""
@@ -211,11 +217,17 @@ def permits(snapshot: Snapshot, house: PartyId) -> Iterator[Permit[Read]]:
         (bureau, audience_question(house, Purpose.RESEARCH, spend)),
         (bureau, audience_question(house, Purpose.OWN_INSIGHT, base)),  # of the tour: one production
         (platform_caller(), release_question(house, YEAR)),
+        (visitor(house), own_record_question(house, person(1, house))),
     ]
     for who, question in asked:
         answer = decide(snapshot, who, question)
         assert isinstance(answer, Permit), answer
         yield answer
+
+
+def visitor(house: PartyId) -> Caller:
+    """The person of this house's rows, come in by a link."""
+    return admit_visitor(VerifiedLink("link", frozenset({(house, person(1, house))}), may_only_stop=False))
 
 
 def bring(engine: Engine, house: PartyId) -> None:
@@ -400,7 +412,8 @@ def test_a_permit_about_anything_else_opens_nothing(engine: Engine, read: Readin
     snapshot = world().pin()
     others = [permit for permit in permits(snapshot, HOUSE) if permit.subject not in read.subjects]
     assert {permit.subject for permit in others} == {
-        Subject.AUDIENCE, Subject.CATALOGUE, Subject.IMPORTS, Subject.BENCHMARK, Subject.AGREEMENTS, Subject.LEDGER
+        Subject.AUDIENCE, Subject.CATALOGUE, Subject.IMPORTS, Subject.BENCHMARK, Subject.AGREEMENTS, Subject.LEDGER,
+        Subject.PERSON,
     } - read.subjects  # fmt: skip
     with reading(engine) as connection:
         for permit in others:
