@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from traceback import extract_tb
 
-from api.commands import CommandRefused, accountability, keys, ledger, vault, witness
+from api.commands import CommandRefused, accountability, consents, keys, ledger, vault, witness
 from api.settings import Settings
 
 
@@ -120,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("--policy", default="unnoised-1", help="the policy; unnoised-1 on a sandbox alone")
     release.set_defaults(run=_release)
 
+    consents.add(commands)
     ledger.add(commands)
     keys.add(commands)
     vault.add(commands)

@@ -49,6 +49,7 @@ from resolvers.consent import (
     ConsentNotRecorded,
     Decision,
     check_day,
+    check_key,
     check_notice,
     is_address,
     published_purpose,
@@ -150,6 +151,7 @@ def record_consents(ask: Inquiry, given: List, *, key: str) -> BatchRecorded | R
     permit = ask.ask(consent_question(given.controller, given.purpose))
     if isinstance(permit, Refusal):
         return permit
+    check_key(key)
     if not 1 <= len(given.rows) <= MOST:
         raise ConsentNotRecorded(
             "BATCH_SIZE", f"A list has 1 to {MOST} rows; cut it in parts, each with a key."

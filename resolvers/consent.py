@@ -121,6 +121,7 @@ def record_decision(
     3. the entry, and the standing in its transaction, where the step is judged again;
     4. the vault hears that it counts.
     """
+    check_key(key)
     check_address(decision.identifier)
     state, giving = ask.snapshot.state, decision.act in GIVING
     published = published_purpose(state, permit.purpose)
@@ -166,6 +167,18 @@ def record_decision(
     done = _first(told_with, published.version)
     ask.house.vault.settle(under)
     return Receipt.of(done)
+
+
+def check_key(key: str) -> None:
+    """
+    Return for a key that names nobody. Raises `ConsentNotRecorded`.
+
+    The entry bears a checksum of the key: of an address, whoever has every address there is could find it.
+    """
+    if "@" in key:
+        raise ConsentNotRecorded(
+            "KEY_IS_AN_ADDRESS", "An idempotency key must name nobody; use a random one, without an address."
+        )
 
 
 def check_address(identifier: str) -> None:
