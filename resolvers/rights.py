@@ -8,7 +8,7 @@ that an auditor sees what was left lying; nothing of the person is kept here, on
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from consent_ledger.database import reading
@@ -29,11 +29,15 @@ from consent_ledger.right_requests import (
     under,
 )
 from consent_ledger.state import IllegalEntry
-from consent_ledger.vocabulary import Right, RightOutcome
+from consent_ledger.vocabulary import ErasureMode, Right, RightOutcome
 from resolvers.gate import Inquiry, Receipt, entry_key
+from resolvers.persons import Erasure, desk_erase
+from resolvers.stops import receipts
 
 LONGEST_AGO = timedelta(days=366)
 """A day of receipt before that is a slip of the pen."""
+
+_ANSWER = "right-answer"
 
 _SAID = {
     "UNKNOWN_REQUEST": RightRefused(
@@ -134,22 +138,33 @@ def answer_right_request(
     def answering(permit: Permit[Write], known: RightRequest, idem: str) -> tuple[Draft, Rider]:
         return answer(permit.controller, known, outcome, today=permit.at.date(), actor=ask.actor, idem=idem)
 
-    return _act(ask, reference, "right-answer", key, answering)
+    return _act(ask, reference, _ANSWER, key, answering)
 
 
-def answered_by(
-    ask: Inquiry, permit: Permit[Write], reference: str, right: Right, outcome: RightOutcome, *, key: str
-) -> tuple[Draft, Rider]:
+def erase_as_asked(
+    ask: Inquiry, reference: str, identifier: str, *, mode: ErasureMode, key: str
+) -> Erasure | Refusal:
     """
-    What is appended with the act that answers a request, such as an erasure: both are recorded, or neither.
+    Erase whoever asked for it by a request of this number, as `desk_erase`, and answer the request: done.
 
-    Raises `RightRefused` when the house has no such request, or it asks for another right.
+    A crash between both leaves the request open; the same key again does what is left. Raises `RightRefused`
+    before anything is erased when the house has no such request for erasure, or answered it otherwise.
     """
+    permit = ask.ask(desk_question(ask.caller.party))
+    if isinstance(permit, Refusal):
+        return permit
     known = find(permit, ask.connection, reference)
-    if known is None or known.right is not right:
+    if known is None or known.right is not Right.ERASURE:
         raise _unknown()
-    idem = entry_key("right-answer", ask.caller, key)
-    return answer(permit.controller, known, outcome, today=permit.at.date(), actor=ask.actor, idem=idem)
+    if known.outcome is not None and not receipts(ask, [entry_key(_ANSWER, ask.caller, key)]):
+        raise _SAID["UNKNOWN_REQUEST"]
+    erased = desk_erase(ask, permit.controller, identifier, mode=mode, key=key)
+    if isinstance(erased, Refusal):
+        return erased
+    answered = answer_right_request(ask, reference, RightOutcome.DONE, key=key)
+    if isinstance(answered, Refusal):
+        return answered
+    return replace(erased, receipts=(*erased.receipts, answered.receipt))
 
 
 Acting = Callable[[Permit[Write], RightRequest, str], tuple[Draft, Rider]]

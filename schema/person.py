@@ -54,6 +54,10 @@ class ErasePersonInput:
     )
     email: str = strawberry.field(description="The visitor's e-mail address; kept nowhere.")
     mode: ErasureMode = strawberry.field(description="What the visitor wants after it.")
+    answers: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="The number of the request for erasure that is answered by it, such as R-2345-6789.",
+    )
 
 
 @strawberry.input(description="Who asked at your desk that every use stop.", directives=OPEN)

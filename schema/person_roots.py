@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from resolvers import persons as person_door
+from resolvers import rights as right_door
 from schema.context import Asked
 from schema.directives import OPEN
 from schema.person import (
@@ -34,10 +35,10 @@ class PersonMutations:
         input: Annotated[ErasePersonInput, strawberry.argument(description="What is to be done.")],
     ) -> ErasePersonPayload | None:
         ask = info.context.ask
-        done = person_door.desk_erase(
-            ask, ask.caller.party, input.email, mode=input.mode, key=input.idempotency_key
-        )
-        return person_erased(done)
+        email, mode, key = input.email, input.mode, input.idempotency_key
+        if input.answers is None:
+            return person_erased(person_door.desk_erase(ask, ask.caller.party, email, mode=mode, key=key))
+        return person_erased(right_door.erase_as_asked(ask, input.answers, email, mode=mode, key=key))
 
     @strawberry.mutation(
         description=(

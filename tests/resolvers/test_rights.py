@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,15 +24,20 @@ from consent_ledger.right_requests import (
     months_after,
 )
 from consent_ledger.state import State
-from consent_ledger.vocabulary import PartyId, Reason, Right, RightOutcome, Scope
-from resolvers.gate import Inquiry
+from consent_ledger.vocabulary import ErasureMode, PartyId, Reason, Right, RightOutcome, Scope
+from resolvers import rights as door
+from resolvers.gate import Inquiry, Receipt
 from resolvers.rights import (
     RightChanged,
     answer_right_request,
+    erase_as_asked,
     extend_right_request,
     record_right_request,
     right_requests,
 )
+from schema.build import build
+from schema.context import Context
+from schema.ids import global_id
 from tests.resolvers.scene import APPLICATIONS, LAKESIDE, Scene, caller
 
 TODAY = date(2026, 1, 6)
@@ -324,3 +330,158 @@ def test_an_entry_that_is_not_recorded_leaves_no_row(desk: Scene, monkeypatch: p
             record(desk, key="k")
     assert queue(desk) == []
     assert record(desk, key="k").request == queue(desk)[0]
+
+
+# an erasure that was asked for
+
+
+def erase(
+    scene: Scene, reference: str, email: str = "p1@example.org", *, key: str = "erase"
+) -> tuple[Receipt, ...]:
+    with at_desk(scene) as ask:
+        done = erase_as_asked(ask, reference, email, mode=ErasureMode.FORGET_ME, key=key)
+    assert not isinstance(done, Refusal), done
+    return done.receipts
+
+
+def test_an_erasure_answers_the_request_that_asked_for_it(desk: Scene) -> None:
+    desk.bring(LAKESIDE, [{"identifier": f"p{number}@example.org"} for number in range(3)])
+    asked = record(desk, Right.ERASURE).request
+    done = erase(desk, asked.reference)
+    assert [entry.type for entry in desk.entries()[-2:]] == ["subject.erased", "right.answered"]
+    assert [one.position for one in done] == [entry.seq for entry in desk.entries()[-2:]]
+    assert queue(desk)[0].outcome is RightOutcome.DONE
+    size = desk.size()
+    assert [one.position for one in erase(desk, asked.reference)] == [one.position for one in done]
+    assert desk.size() == size
+    with pytest.raises(RightRefused) as raised:
+        erase(desk, asked.reference, "p2@example.org", key="other")
+    assert code(raised) == "ALREADY_ANSWERED"
+    assert desk.house.vault.find(LAKESIDE, "p2@example.org") is not None, "nobody was erased by it"
+
+
+def test_nobody_is_erased_by_a_request_for_something_else(desk: Scene) -> None:
+    desk.bring(LAKESIDE, [{"identifier": "p1@example.org"}])
+    size = desk.size()
+    asked = record(desk, Right.ACCESS).request
+    for reference in (asked.reference, "R-2222-2222", "none"):
+        with pytest.raises(RightRefused) as raised:
+            erase(desk, reference)
+        assert code(raised) == "UNKNOWN_REQUEST"
+    assert desk.size() == size + 1
+    assert desk.house.vault.find(LAKESIDE, "p1@example.org") is not None
+
+
+def test_a_crash_between_erasure_and_answer_is_made_good_by_the_same_key(
+    desk: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.bring(LAKESIDE, [{"identifier": "p1@example.org"}])
+    asked = record(desk, Right.ERASURE).request
+
+    def dies(*_: Any, **__: Any) -> Any:
+        raise OSError
+
+    with monkeypatch.context() as crash:
+        crash.setattr(door, "answer_right_request", dies)
+        with pytest.raises(OSError):  # noqa: PT011 -- as the disk would say it
+            erase(desk, asked.reference)
+    assert desk.house.vault.find(LAKESIDE, "p1@example.org") is None
+    assert queue(desk)[0].state is RequestState.OPEN
+    erase(desk, asked.reference)
+    assert queue(desk)[0].outcome is RightOutcome.DONE
+    assert len(desk.of_type(EntryType.SUBJECT_ERASED)) == 1
+
+
+# through GraphQL
+
+SCHEMA = build()
+
+
+def told(scene: Scene, query: str, **variables: Any) -> dict[str, Any]:
+    with at_desk(scene) as ask:
+        done = SCHEMA.execute_sync(query, variable_values=variables, context_value=Context(ask))
+    assert done.errors is None, done.errors
+    assert done.data is not None
+    return done.data
+
+
+REQUEST = "reference right receivedOn dueOn daysLeft isOverdue isExtended state outcome answeredOn position"
+
+
+def test_a_desk_works_its_queue_over_graphql(desk: Scene) -> None:
+    recorded = told(
+        desk,
+        "mutation R($input: RecordRightRequestInput!) { recordRightRequest(input: $input) {"
+        f" ... on RightRequestChanged {{ request {{ {REQUEST} }} receipt {{ position proof }} }} }} }}",
+        input={"idempotencyKey": "g", "right": "ACCESS", "receivedOn": "2026-01-05"},
+    )["recordRightRequest"]
+    reference = recorded["request"]["reference"]
+    assert recorded["request"] == {
+        "reference": reference,
+        "right": "ACCESS",
+        "receivedOn": "2026-01-05",
+        "dueOn": "2026-02-05",
+        "daysLeft": 30,
+        "isOverdue": False,
+        "isExtended": False,
+        "state": "OPEN",
+        "outcome": None,
+        "answeredOn": None,
+        "position": recorded["receipt"]["position"],
+    }
+    extended = told(
+        desk,
+        "mutation E($input: ExtendRightRequestInput!) { extendRightRequest(input: $input) {"
+        " ... on RightRequestChanged { request { dueOn isExtended } } } }",
+        input={"idempotencyKey": "g", "reference": reference},
+    )["extendRightRequest"]
+    assert extended == {"request": {"dueOn": "2026-04-05", "isExtended": True}}
+    other = record(desk).request
+    first = told(
+        desk, "{ rightRequests(first: 1) { edges { cursor node { reference } } pageInfo { hasNextPage } } }"
+    )
+    [edge] = first["rightRequests"]["edges"]
+    assert edge["node"]["reference"] == other.reference, "it is due before the one that was extended"
+    assert first["rightRequests"]["pageInfo"]["hasNextPage"]
+    after = told(
+        desk,
+        "query Q($after: String) { rightRequests(after: $after, state: OPEN) { edges { node { reference } } } }",
+        after=edge["cursor"],
+    )
+    assert after["rightRequests"]["edges"] == [{"node": {"reference": reference}}]
+    answered = told(
+        desk,
+        "mutation A($input: AnswerRightRequestInput!) { answerRightRequest(input: $input) {"
+        " ... on RightRequestChanged { request { state outcome daysLeft } } } }",
+        input={"idempotencyKey": "g", "reference": reference, "outcome": "REFUSED"},
+    )["answerRightRequest"]
+    assert answered == {"request": {"state": "ANSWERED", "outcome": "REFUSED", "daysLeft": None}}
+
+
+def test_a_desk_erases_as_it_was_asked_over_graphql(desk: Scene) -> None:
+    desk.bring(LAKESIDE, [{"identifier": "p1@example.org"}])
+    reference = record(desk, Right.ERASURE).request.reference
+    done = told(
+        desk,
+        "mutation E($input: ErasePersonInput!) { erasePerson(input: $input) {"
+        " ... on PersonErased { receipts { entry } effectiveBy } } }",
+        input={"idempotencyKey": "g", "email": "p1@example.org", "mode": "FORGET_ME", "answers": reference},
+    )["erasePerson"]
+    assert [json.loads(one["entry"])["type"] for one in done["receipts"]] == [
+        "subject.erased",
+        "right.answered",
+    ]
+    assert queue(desk)[0].outcome is RightOutcome.DONE
+
+
+@pytest.mark.parametrize("cursor", ["2026-02-30/3", "2026-02-05", "x/1", "2026-02-05/-1"])
+def test_a_cursor_that_is_none_is_refused_in_words(desk: Scene, cursor: str) -> None:
+    given = global_id("cursor", cursor)
+    with at_desk(desk) as ask:
+        done = SCHEMA.execute_sync(
+            "query Q($after: String) { rightRequests(after: $after) { edges { cursor } } }",
+            variable_values={"after": given},
+            context_value=Context(ask),
+        )
+    assert done.errors is not None
+    assert getattr(done.errors[0].original_error, "code", "") == "BAD_USER_INPUT"
