@@ -1,16 +1,27 @@
-"""`cultuurinzicht ledger export` and `fsck` as an operator uses them: sentences, exit codes, and nothing written."""
+"""`cultuurinzicht ledger` as operators, auditors and recipients use it: sentences, exit codes, nothing written."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from api.cli import main
+from consent_ledger import export
+from consent_ledger.database import reading
+from consent_ledger.entry import EntryType
+from consent_ledger.vocabulary import Purpose
+from insight.criteria import Criteria
+from resolvers.audiences import AudienceAsked, audience
+from resolvers.gate import Receipt
 from tests.api.asking import AUDITOR, get
+from tests.conftest import Database
+from tests.resolvers.scene import BUREAU, LAKESIDE, RESEARCH, Scene, caller, open_scene, research
 from tests.story.server import Server, run
 
 Said = pytest.CaptureFixture[str]
@@ -105,3 +116,155 @@ def test_it_looks_beside_a_server_that_writes(server: Server, tmp_path: Path) ->
         assert get(server, f"/ledger/export.jsonl?stop={turn}", AUDITOR).status_code == 200
         done = run("ledger", "fsck", data=server.data)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+# what auditors and recipients hold against an export; no platform is there
+
+
+@pytest.fixture
+def scene(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """A house that discloses to a bureau; the commands of this test find no platform of their own."""
+    monkeypatch.setenv("CULTUURINZICHT_DATA_DIR", str(tmp_path / "nowhere"))
+    opened = open_scene(database, tmp_path / "beside")
+    opened.stock()
+    opened.bring(LAKESIDE, [{"identifier": f"p{number}@example.org"} for number in range(12)])
+    opened.agree(research(), "lakeside-app", "bureau-app")
+    yield opened
+    opened.close()
+
+
+def answered(scene: Scene, *figures: str, purpose: Purpose = RESEARCH) -> Receipt | None:
+    wanted = AudienceAsked(LAKESIDE, purpose, None, Criteria(), frozenset(figures or {"bookers"}))
+    with scene.inquiry(caller("bureau-app")) as ask:
+        audience(ask, wanted)
+    return ask.receipt
+
+
+def exported(scene: Scene, folder: Path) -> str:
+    export.write(scene.house.ledger, scene.house.engine, folder)
+    return scene.house.ledger.verifier_key
+
+
+def kept(receipt: Receipt | None, path: Path) -> None:
+    assert receipt is not None
+    told = {"position": receipt.position, "entry": receipt.entry, "proof": receipt.proof}
+    path.write_text(json.dumps({"data": {}, "extensions": {"receipt": told}}))
+
+
+def commanded(said: Said, *arguments: str | Path) -> tuple[int, list[str], str]:
+    code = main(["ledger", *map(str, arguments)])
+    heard = said.readouterr()
+    assert "foresaw" not in heard.err
+    return code, heard.out.splitlines(), heard.err
+
+
+def forge(scene: Scene, receipt: Receipt | None) -> int:
+    """A disclosure that the operator records for an application that was blocked; its position."""
+    assert receipt is not None
+    body = json.loads(receipt.entry)["body"]
+    scene.say(EntryType.SCOPE_REVOKED, {"client": "bureau-app", "party": BUREAU})
+    size = scene.size()
+    with reading(scene.house.engine) as connection:
+        body["basis"] |= {"size": size, "root": scene.house.ledger.root(connection, size).hex()}
+    return scene.say(EntryType.DISCLOSURE_RECORDED, body).position
+
+
+def test_every_decision_of_an_export_is_made_again_from_any_form_of_it(
+    scene: Scene, tmp_path: Path, capsys: Said
+) -> None:
+    answered(scene, "bookers", "spend")
+    answered(scene, purpose=Purpose.SECTOR_BENCHMARK)
+    scene.end(scene.agree(research(minimum_group=100), "lakeside-app", "bureau-app"), "bureau-app")
+    key = exported(scene, tmp_path / "export")
+    with (tmp_path / "export.zip").open("wb") as file:
+        export.archive(scene.house.ledger, scene.house.engine, file)
+    total = f"2 decisions in a ledger of {scene.size()} entries; 2 come out again."
+    for form in ("export", "export.zip", "export/export.jsonl"):
+        assert commanded(capsys, "replay", tmp_path / form, "--key", key) == (0, [total], "")
+    code, out, _ = commanded(capsys, "replay", tmp_path / "export")
+    assert (code, out[-1]) == (0, total)
+    assert out[0].startswith("The export was checked with its own key alone")
+
+
+def test_a_disclosure_to_a_blocked_application_is_found_though_the_export_verifies(
+    scene: Scene, tmp_path: Path, capsys: Said
+) -> None:
+    honest = answered(scene)
+    assert honest is not None
+    at = forge(scene, honest)
+    key = exported(scene, tmp_path / "export")
+    assert commanded(capsys, "verify", tmp_path / "export", "--key", key)[0] == 0
+    code, out, err = commanded(capsys, "replay", tmp_path / "export", "--key", key)
+    assert (code, err) == (1, "")
+    assert out[0].startswith(f"Entry {at} (disclosure): the ledger allowed no ")
+    assert "CLIENT_SUSPENDED" in out[1]
+    assert out[-1] == f"2 decisions in a ledger of {scene.size()} entries; 1 come out again."
+    one = ("replay", tmp_path / "export", "--key", key, "--position")
+    assert commanded(capsys, *one, str(honest.position))[0] == 0
+    assert commanded(capsys, *one, str(at))[0] == 1
+    code, out, err = commanded(capsys, *one, "0")
+    assert (code, out, err) == (1, [], "Entry 0 of this export tells of no decision.\n")
+
+
+def test_what_was_found_is_printed_for_programs_too(scene: Scene, tmp_path: Path, capsys: Said) -> None:
+    at = forge(scene, answered(scene))
+    key = exported(scene, tmp_path / "export")
+    code, out, _ = commanded(capsys, "replay", tmp_path / "export", "--key", key, "--json")
+    told = json.loads("\n".join(out))
+    assert (code, told["holds"], told["size"], told["key_was_given"]) == (1, False, scene.size(), True)
+    assert [(one["position"] == at, one["holds"]) for one in told["decisions"]] == [
+        (False, True),
+        (True, False),
+    ]
+    (tmp_path / "export" / "checkpoint").unlink()
+    code, out, _ = commanded(capsys, "replay", tmp_path / "export", "--json")
+    assert (code, json.loads(out[0])["holds"]) == (1, False)
+
+
+def test_an_export_that_does_not_hold_is_not_replayed_or_reconciled(
+    scene: Scene, tmp_path: Path, capsys: Said
+) -> None:
+    kept(answered(scene), tmp_path / "kept.json")
+    key = exported(scene, tmp_path / "export")
+    lines = tmp_path / "export" / "export.jsonl"
+    lines.write_bytes(lines.read_bytes().replace(b'"bureau-app"', b'"bureau-apq"'))
+    for arguments in (
+        ("replay", tmp_path / "export", "--key", key),
+        ("reconcile", tmp_path / "kept.json", tmp_path / "export", "--key", key),
+    ):
+        code, out, err = commanded(capsys, *arguments)
+        assert (code, len(out), err) == (1, 1, "")
+        assert out[0].startswith("does not hold: ")
+
+
+def test_receipts_that_agree_are_counted_and_those_without_are_listed(
+    scene: Scene, tmp_path: Path, capsys: Said
+) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    kept(answered(scene), folder / "1.json")
+    lost = answered(scene, "spend")
+    assert lost is not None
+    key = exported(scene, tmp_path / "export")
+    code, out, err = commanded(capsys, "reconcile", folder, tmp_path / "export", "--key", key)
+    assert (code, err) == (0, "")
+    assert f"of which no receipt was given here: {lost.position}." in out[0]
+    assert out[-1] == f"1 receipt agrees with the ledger scene.example/ledger of {scene.size()} entries."
+
+
+def test_an_export_without_what_the_receipt_proves_exits_1(
+    scene: Scene, tmp_path: Path, capsys: Said
+) -> None:
+    key = exported(scene, tmp_path / "export")
+    kept(answered(scene), tmp_path / "kept.json")
+    code, out, _ = commanded(capsys, "reconcile", tmp_path / "kept.json", tmp_path / "export", "--key", key)
+    assert code == 1
+    assert out == [f"Entry {scene.size() - 1} of the receipts is not in the export, which ends before it."]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "nonsense", '{"entry": "\\ud800", "proof": ""}', "[" * 100_000])
+def test_what_is_no_receipt_is_said_in_a_sentence(tmp_path: Path, capsys: Said, text: str) -> None:
+    (tmp_path / "kept.json").write_text(text)
+    code, out, err = commanded(capsys, "reconcile", tmp_path / "kept.json", tmp_path, "--key", "k")
+    assert (code, out) == (1, [])
+    assert err.count("\n") == 1

@@ -19,7 +19,7 @@ from insight.criteria import Criteria
 from resolvers import gate
 from resolvers.audiences import AudienceAsked, audience
 from resolvers.samples import OpenedSample, SampleRefused, open_sample
-from tests.resolvers.scene import LAKESIDE, RESEARCH, Scene, caller, research
+from tests.resolvers.scene import HARBOUR, LAKESIDE, RESEARCH, Scene, caller, research
 
 
 @pytest.fixture
@@ -97,6 +97,70 @@ def test_what_lies_in_a_token_or_in_persons_is_said_to_be_untold(shared: Scene) 
     assert (told.findings, told.untold) == ((), ("BELOW_K",))
 
 
+def test_one_answer_about_two_houses_under_two_agreements_comes_out_again(shared: Scene) -> None:
+    """Which purpose went with which house the entry does not tell: not every pair of them was allowed."""
+    scene = shared
+    scene.bring(HARBOUR, [{"identifier": f"p{number}@example.org"} for number in range(12)])
+    account, benchmark = Purpose.ACCOUNTABILITY, Purpose.SECTOR_BENCHMARK
+    scene.purpose(account)
+    scene.basis(LAKESIDE, account, LawfulBasis.LEGITIMATE_INTEREST)  # and none at the other house
+    scene.notice(LAKESIDE, account, version=2)
+    for name, house, purposes in (
+        ("lakeside-app", LAKESIDE, {account}),
+        ("harbour-app", HARBOUR, {account, benchmark}),
+    ):
+        terms = research(sources=frozenset({house}), purposes=frozenset(purposes))
+        scene.agree(terms, name, "bureau-app")
+    with scene.inquiry(caller("bureau-app")) as inquiry:
+        for house, purpose in ((LAKESIDE, account), (HARBOUR, benchmark)):
+            audience(inquiry, AudienceAsked(house, purpose, None, Criteria(), frozenset({"bookers"})))
+    disclosed = scene.entries()[-1].body
+    assert disclosed["controllers"] == ["harbour", "lakeside"]
+    assert disclosed["purposes"] == ["accountability", "sector_benchmark"]
+    [told] = replay(lambda: lines(scene))
+    assert (told.findings, told.is_disclosure) == ((), True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        ({"controllers": ["harbour"]}, ", harbour, AGGREGATE, base, research"),
+        ({"purposes": ["research", "web_link"]}, "the ledger allowed no web_link"),
+        ({"groups": ["age", "base"]}, "the ledger allowed no age"),
+        ({"granularity": "REFERENCE"}, "the ledger allowed no REFERENCE"),
+        ({"client": "unheard-of"}, "its application was not known"),
+    ],
+)
+def test_more_than_was_allowed_is_found(shared: Scene, changes: dict[str, Any], finding: str) -> None:
+    ask(shared)
+    all_lines = lines(shared)
+    disclosed = json.loads(all_lines[-1])
+    disclosed["body"] |= changes
+    all_lines[-1] = json.dumps(disclosed, sort_keys=True, separators=(",", ":")).encode()
+    [told] = replay(lambda: all_lines)
+    assert any(finding in one for one in told.findings), told.findings
+
+
+def test_a_decision_that_leaves_its_agreement_out_of_its_entries_is_found(shared: Scene) -> None:
+    ask(shared)
+    all_lines = lines(shared)
+    disclosed = json.loads(all_lines[-1])
+    disclosed["body"]["basis"]["seqs"].pop()
+    all_lines[-1] = json.dumps(disclosed, sort_keys=True, separators=(",", ":")).encode()
+    [told] = replay(lambda: all_lines)
+    assert any(one.startswith("it does not name the entries of agr-") for one in told.findings)
+
+
+def test_a_decision_that_stands_on_a_size_that_never_was_is_found(shared: Scene) -> None:
+    ask(shared)
+    all_lines = lines(shared)
+    disclosed = json.loads(all_lines[-1])
+    disclosed["body"]["basis"]["size"] = 4_000
+    all_lines[-1] = json.dumps(disclosed, sort_keys=True, separators=(",", ":")).encode()
+    [told] = replay(lambda: all_lines)
+    assert told.findings == ("it stands on a size that the ledger does not have",)
+
+
 # receipts
 
 
@@ -155,6 +219,31 @@ def test_receipts_are_read_from_answers_as_they_came(shared: Scene, tmp_path: Pa
     (kept / "c.json").write_text('{"entry": 3, "proof": []}')
     with pytest.raises(ReceiptRefused):
         receipts(kept)
+
+
+def test_an_export_that_ends_before_the_receipt_was_signed_is_too_old_to_tell(shared: Scene) -> None:
+    kept = given(ask(shared))
+    shared.notice(LAKESIDE, RESEARCH, version=2)
+    with shared.inquiry(caller("bureau-app")) as inquiry:
+        later = shared.house.ledger.proof(inquiry.connection, kept.position)
+    newer = Receipt.of({"entry": kept.line.decode(), "proof": later})
+    before = lines(shared)[:-1]
+    found = reconcile([kept, newer], lambda: before, vkey(shared))
+    [missing] = found.missing
+    assert missing.startswith(
+        f"The receipt of entry {kept.position} was signed at {len(before) + 1} entries, and the export has"
+        f" {len(before)}: ask for a newer export"
+    )
+    assert reconcile([kept, newer], lambda: lines(shared), vkey(shared)).missing == ()
+
+
+@pytest.mark.parametrize(
+    "text", ['{"entry": "\\ud800", "proof": "x"}', '{"entry": "é", "proof": "x"}', "[[", "{}", "1"]
+)
+def test_what_is_no_receipt_is_refused_with_a_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "kept.json").write_text(text)
+    with pytest.raises(ReceiptRefused):
+        receipts(tmp_path / "kept.json")
 
 
 def _told(receipt: gate.Receipt) -> dict[str, Any]:
