@@ -36,6 +36,15 @@ from consent_ledger.verify.words import MAX_INTEGER, is_day
 
 _COMMITMENT = b"cultuurinzicht/subject-commitment/1\0"
 _IN_BATCH = ("granted", "refused", "withdrawn", "objected")
+VERBS = {
+    "granted": "granted",
+    "renewed": "renewed",
+    "refused": "refused",
+    "withdrawn": "withdrew",
+    "objected": "objected to",
+    "restricted": "restricted",
+    "lifted": "lifted the restriction of",
+}
 _MEMBERS = {"format", "position", "entry", "proof", "payload", "opening", "batch", "notice", "basis"}
 _HEX = re.compile(r"[0-9a-f]{64}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -86,7 +95,7 @@ def statement(said: Told) -> str:
     seen = "no notice" if said.notice is None else f"notice {said.notice.id} version {said.notice.version}"
     until = "" if said.until is None else f", until {said.until}"
     return (
-        f"It says: on {said.day} {who} {said.act} {said.purpose} (version {said.purpose_version})"
+        f"It says: on {said.day} {who} {VERBS[said.act]} {said.purpose} (version {said.purpose_version})"
         f" at {said.controller}, under {seen}{until}."
     )
 

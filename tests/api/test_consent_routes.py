@@ -117,7 +117,7 @@ def test_what_is_recorded_comes_with_a_receipt_when_it_is_asked_for(
     file = tmp_path / "receipt.jsonld"
     file.write_text(done["consentReceipt"], encoding="utf-8")
     assert verify.main([str(file), "--key", desk.parts.house.ledger.verifier_key]) == 0
-    assert "the person objected own_insight" in capsys.readouterr().out
+    assert "the person objected to own_insight" in capsys.readouterr().out
     found = desk.ask(ONE, at=done["receipt"]["position"])["consentRecord"]
     assert (found["position"], found["index"]) == (done["receipt"]["position"], None)
     receipt, record = json.loads(done["consentReceipt"]), json.loads(found["jsonLd"])

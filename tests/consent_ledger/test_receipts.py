@@ -25,7 +25,7 @@ from consent_ledger.receipts import Consent, ReceiptNotWritten, consent_receipt,
 from consent_ledger.tree import Tree, leaf_hash
 from consent_ledger.vault import sealing
 from consent_ledger.verify import Refused, Trust
-from consent_ledger.verify.consent_receipt import check_consent_receipt
+from consent_ledger.verify.consent_receipt import VERBS, check_consent_receipt
 from consent_ledger.verify.consent_record import FORMAT
 from consent_ledger.verify.dpv import CONTEXT, EXERCISED, PERSONAL_DATA, PROOF, STATES, USES
 from consent_ledger.verify.note import read_key
@@ -47,6 +47,7 @@ from consent_ledger.vocabulary import (
 from tests.consent_ledger.ledgers import ORIGIN, SHA, key
 
 HOUSE = "lakeside"
+PAGE = Path(__file__).parents[2] / "docs" / "consent-receipts.md"
 OPENING = bytes(range(32))
 DAY = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 IN_BATCH = (ConsentAct.GRANTED, ConsentAct.REFUSED, ConsentAct.WITHDRAWN, ConsentAct.OBJECTED)
@@ -242,7 +243,7 @@ def test_each_act_for_each_purpose_is_told_and_proven(purpose: Purpose) -> None:
         given = book.receipt(book.consent(purpose, act))
         assert (
             book.check(given)
-            == f"It says: on 2026-03-02 the person {act.value} {purpose.value} (version 1) at lakeside,"
+            == f"It says: on 2026-03-02 the person {VERBS[act.value]} {purpose.value} (version 1) at lakeside,"
             " under notice pool version 1."
         )
         record = given["dpv:hasRecordOfActivity"]
@@ -407,7 +408,7 @@ def test_without_a_notice_no_conformance_is_claimed() -> None:
         "commitment": sealing.commitment(OPENING, said),
     }
     given = book.receipt(Consent(ORIGIN, book.say(EntryType.CONSENT_OBJECTED, body), said, OPENING))
-    assert book.check(given).endswith("objected own_insight (version 1) at lakeside, under no notice.")
+    assert book.check(given).endswith("objected to own_insight (version 1) at lakeside, under no notice.")
     record = given["dpv:hasRecordOfActivity"]
     for one in (given, record):
         assert "dct:conformsTo" not in one
@@ -436,6 +437,35 @@ def test_what_version_1_writes_never_changes() -> None:
         readable = {name: value for name, value in given.items() if name != PROOF}
         digest.update(json.dumps(readable, sort_keys=True).encode())
     assert digest.hexdigest() == "6fef333804cae38b5577fc8701d8524b8ebedf00d69fb8d4026b746d29d8e349"
+
+
+# the page
+
+
+def test_the_example_of_the_page_is_what_is_written_and_verifies() -> None:
+    book = Book()
+    consent = book.consent(Purpose.OWN_MARKETING, ConsentAct.WITHDRAWN)
+    text = (PAGE.parent / "examples" / "consent-receipt.jsonld").read_text(encoding="utf-8")
+    assert text == consent_receipt(consent, book.proofs()) + "\n"
+    page = PAGE.read_text(encoding="utf-8")
+    assert book.signer.verifier_key in page
+    assert book.check(json.loads(text)) in page
+    excerpt = json.loads(page.split("```json\n")[1].split("```")[0])
+    whole = json.loads(text)
+    assert {name: whole["dpv:hasRecordOfActivity"][name] for name in excerpt} == excerpt
+
+
+def test_the_page_tells_every_mapping() -> None:
+    def quoted(words: tuple[str, ...]) -> str:
+        return " ".join(f"`{one}`" for one in words)
+
+    page = PAGE.read_text(encoding="utf-8")
+    for name, use in USES.items():
+        assert f"| `{name}` | `{use.broader}` | {quoted(use.data)} | {quoted(use.processing)} |" in page
+    for name, data in PERSONAL_DATA.items():
+        assert f"| `{name}` | {quoted(data)} |" in page
+    for name, states in STATES.items():
+        assert f"| `{name}` | {quoted(states)} |" in page
 
 
 # what is refused
@@ -586,7 +616,9 @@ def test_each_person_of_a_batch_has_a_receipt_of_its_own() -> None:
     subjects = set()
     for number, (consent, act) in enumerate(zip(consents, [*IN_BATCH, ConsentAct.GRANTED], strict=True)):
         given = book.receipt(consent)
-        assert book.check(given).startswith(f"It says: on 2026-02-11 the person {act.value} own_marketing")
+        assert book.check(given).startswith(
+            f"It says: on 2026-02-11 the person {VERBS[act.value]} own_marketing"
+        )
         assert given["@id"].endswith(f":{consent.entry.seq}:{number}")
         subjects.add(given["dpv:hasRecordOfActivity"]["dpv:hasDataSubject"]["@id"])
     assert len(subjects) == len(consents)
@@ -623,7 +655,7 @@ def test_the_command_says_what_is_proven_and_refuses_in_one_line(
     code, said = run(json.dumps(given), *believed)
     assert code == 0
     assert "(consent.withdrawn, 2026-03-02) is in the ledger test.example/ledger" in said
-    assert "the person withdrawn own_marketing" in said
+    assert "the person withdrew own_marketing" in said
     assert run(json.dumps([given, given]), *believed)[0] == 0
     path = ("dpv:hasRecordOfActivity", "dpv:hasConsentStatus", 0, "ci:act")
     for text in (

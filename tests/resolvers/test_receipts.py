@@ -17,6 +17,7 @@ from consent_ledger.parties import VerifiedLink, admit_visitor
 from consent_ledger.permit import Permit, Refusal
 from consent_ledger.question import consent_question, own_record_question
 from consent_ledger.verify import Refused, Trust
+from consent_ledger.verify.consent_receipt import VERBS
 from consent_ledger.verify.note import read_key
 from consent_ledger.verify.receipts import check_receipts
 from consent_ledger.vocabulary import (
@@ -127,7 +128,7 @@ def test_what_was_recorded_comes_with_a_receipt_that_verifies_offline(scene: Sce
     for act in (ConsentAct.GRANTED, ConsentAct.RENEWED, ConsentAct.OBJECTED, ConsentAct.RESTRICTED):
         text = given(scene, scene.consent("lakeside-app", A, RESEARCH, act, **POOL))
         assert text is not None
-        said = f"the person {act.value} research (version 1) at lakeside, under notice pool version 1."
+        said = f"the person {VERBS[act.value]} research (version 1) at lakeside, under notice pool version 1."
         assert checked(scene, text) == f"It says: on 2026-01-06 {said}"
         assert A not in text
         assert str(scene.house.vault.find(LAKESIDE, A)) not in text
@@ -164,7 +165,7 @@ def test_a_visitor_gets_the_own_receipts_and_nobody_elses(scene: Scene) -> None:
     listed(scene, (B, ConsentAct.REFUSED), (A, ConsentAct.GRANTED), **POOL)
     said = [checked(scene, text) for text in own(scene)]
     assert len(said) == 2
-    assert "objected own_insight" in said[0]
+    assert "objected to own_insight" in said[0]
     assert said[1].startswith("It says: on 2025-06-01 the person granted research")
     assert len(own(scene, B)) == 2
     assert own(scene, A, HARBOUR) == own(scene, "nobody@example.org") == []
