@@ -73,8 +73,8 @@ def link_mail(address: str, link: str, *, dutch: bool) -> EmailMessage:
     mail["Date"] = format_datetime(datetime.now(UTC))
     mail["Message-ID"] = make_msgid(domain=host)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer by a machine
-    mail["Content-Language"] = "nl" if dutch else "en"
     mail.set_content((_BODY.nl if dutch else _BODY.en).format(link=link))
+    mail["Content-Language"] = "nl" if dutch else "en"  # after: setting the content clears what tells of it
     return mail
 
 

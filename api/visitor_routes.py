@@ -16,7 +16,6 @@ from urllib.parse import parse_qsl
 
 import anyio
 from starlette.background import BackgroundTask
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -150,7 +149,7 @@ class _VisitorRoutes:
             sentence = _ON_ITS_WAY.nl if dutch else _ON_ITS_WAY.en
             # a further request on the same connection would wait for the work, and so measure it
             headers = {**_PRIVATE, "Connection": "close"}
-            work = BackgroundTask(run_in_threadpool, self._send, email, dutch=dutch)
+            work = BackgroundTask(self._send, email, dutch=dutch)
             return JSONResponse({"sentence": sentence}, 202, headers, background=work)
 
         return await answered(self._parts, accept)
