@@ -4,7 +4,8 @@ Check an export of a consent ledger, offline, without its operator: Python and `
     python -m consent_ledger.verify PATH_OR_URL [--key NAME+ID+KEY] [--policy FILE] [--since CHECKPOINT]
 
 PATH is a folder or a zip with `checkpoint` and `export.jsonl`, or with tiles, or with both; or the
-`export.jsonl` itself; or one entry's `.tlog-proof`, or receipts. What holds when this exits 0:
+`export.jsonl` itself; or one entry's `.tlog-proof`, or receipts: of answers and acts as `.json`, of consents
+as `.jsonld` (what is checked of those stands in `consent_receipt`). What holds of an export when this exits 0:
 
  1. every line is one entry in canonical JSON (RFC 8785), with the envelope's keys and no other    line
  2. positions run from 0 without a gap, recorded time never goes back, nobody uses a key twice     line, fold
