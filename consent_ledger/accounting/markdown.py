@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from consent_ledger.accounting import notice as notices
 from consent_ledger.accounting import record as records
@@ -13,38 +12,26 @@ from consent_ledger.accounting.breach import CAUTION, Breach, Left
 from consent_ledger.accounting.essence import Essence
 from consent_ledger.accounting.notice import WHEN, Notice
 from consent_ledger.accounting.record import Record
-from consent_ledger.accounting.standing_at import Agreed, StandingAt
+from consent_ledger.accounting.sheet import Sheet
 from consent_ledger.accounting.words import (
     BASES,
     BUCKETS,
     GRANULARITIES,
     GROUPS,
     IDENTITY,
-    PACKAGES,
     PURPOSES,
     RIGHTS,
-    STATUSES,
     SUBJECTS,
 )
 from consent_ledger.reasons import Text
-from consent_ledger.vocabulary import FieldGroup, LawfulBasis, PartyId, Purpose
 
 MOST_RUNS = 200
 """Runs of positions that one row of a table names; beyond, the query gives them."""
 
-_MEANT = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
-
 
 @dataclass(frozen=True, slots=True)
-class Writer:
-    """
-    Writes in one language; `names` are those of the public register, by id.
-
-    Names are set beside ids, never in their place: a name is not in the ledger.
-    """
-
-    dutch: bool
-    names: Mapping[PartyId, str] = field(default_factory=dict)
+class Writer(Sheet):
+    """Writes each document whole, in the language of the sheet."""
 
     def record(self, document: Record) -> str:
         """The record of processing activities of one controller."""
@@ -91,7 +78,10 @@ class Writer:
             self._list(map(self, SUBJECTS)),
         ]
         if document.has_data:
-            parts.append(self._list([self(IDENTITY), *(self(text) for text in GROUPS.values())]))
+            parts += [
+                self(Text("Hun gegevens:", "Their data:")),
+                self._list([self(IDENTITY), *(self(text) for text in GROUPS.values())]),
+            ]
         else:
             parts.append(
                 self(Text("Dit huis bracht nog niets in.", "This house has brought nothing in yet."))
@@ -225,8 +215,8 @@ class Writer:
             f"{window}; {', '.join(of) or self(Text('alles', 'all'))}.",
             self(
                 Text(
-                    f"{document.disclosures} keer ging er iets van een huis naar een ander.",
-                    f"Something of a house went to another {document.disclosures} times.",
+                    f"Zo vaak ging er iets van een huis naar een ander: {document.disclosures}.",
+                    f"So often something of a house went to another: {document.disclosures}.",
                 )
             ),
             self._table(
@@ -300,12 +290,6 @@ class Writer:
         ]
         return self._whole(parts)
 
-    # what several documents need
-
-    def __call__(self, text: Text) -> str:
-        """The sentence in this writer's language."""
-        return text.nl if self.dutch else text.en
-
     def _left(self, one: Left) -> Sequence[str]:
         lot = one.lot
         return (
@@ -328,103 +312,6 @@ class Writer:
         )
         return said if len(runs) <= MOST_RUNS else f"{said}, …"
 
-    def _agreements(self, agreements: Sequence[Agreed]) -> str:
-        if not agreements:
-            return self(Text("Niemand.", "Nobody."))
-        columns = (
-            Text("van", "from"),
-            Text("aan", "to"),
-            Text("soort", "kind"),
-            Text("doel", "purpose"),
-            Text("gegevens", "data"),
-            Text("hoe fijn", "how fine"),
-            Text("kleinste groep", "minimum group"),
-            Text("voorstellingen", "performances"),
-            Text("stand", "status"),
-            Text("afspraak", "agreement"),
-        )
-        return self._table(columns, [self._agreement(one) for one in agreements])
-
-    def _agreement(self, one: Agreed) -> Sequence[str]:
-        shows = (
-            Text("alle", "all")
-            if one.productions is None
-            else Text(f"{one.productions} producties", f"{one.productions} productions")
-        )
-        start, end = self._or_none(one.period_start), self._or_none(one.period_end)
-        days = "" if one.period_start is None and one.period_end is None else f", {start} – {end}"
-        holds = (
-            f"{self(STATUSES[one.status])}, {one.since.isoformat()} – {self._or_none(one.over or one.until)}"
-        )
-        onward = Text("; mag door naar anderen", "; may be passed on") if one.onward else Text("", "")
-        return (
-            ", ".join(map(self._party, one.sources)),
-            ", ".join(map(self._party, one.recipients)),
-            self(PACKAGES[one.package]),
-            "; ".join(map(self._purpose, one.purposes)),
-            self._groups(one.groups),
-            self(GRANULARITIES[one.granularity]) + self(onward),
-            str(one.minimum_group),
-            self(shows) + days,
-            holds,
-            f"`{one.id}` ({', '.join(map(str, one.positions))})",
-        )
-
-    def _groups(self, groups: Iterable[FieldGroup]) -> str:
-        return "; ".join(self(GROUPS[group]) for group in groups)
-
-    def _purpose(self, purpose: Purpose) -> str:
-        return f"{self(PURPOSES[purpose])} (`{purpose}`)"
-
-    def _basis(self, basis: LawfulBasis | None) -> str:
-        return (
-            self(BASES[basis])
-            if basis is not None
-            else self(Text("niet vastgelegd: vul aan", "not recorded: add it"))
-        )
-
-    def _party(self, party: PartyId) -> str:
-        name = self.names.get(party)
-        return f"`{party}`" if name is None else f"{_plain(name)} (`{party}`)"
-
-    def _parties(self, parties: Sequence[PartyId]) -> str:
-        return self._list(map(self._party, parties)) if parties else self(Text("Niemand.", "Nobody."))
-
-    def _or_none(self, day: date | None) -> str:
-        return "–" if day is None else day.isoformat()
-
-    def _head(self, title: Text, law: Text, stands: StandingAt) -> Sequence[str]:
-        rests = Text(
-            f"{law.nl}. Gemaakt uit het register `{stands.origin}` met {stands.size} regels, wortel `{stands.root}`, "
-            f"zoals het geldt op {stands.day.isoformat()}.",
-            f"{law.en}. Made from the ledger `{stands.origin}` of {stands.size} entries, root `{stands.root}`, "
-            f"as it holds on {stands.day.isoformat()}.",
-        )
-        return (f"# {self(title)}", self(rests))
-
-    def _missing(self, texts: Sequence[Text]) -> Sequence[str]:
-        return (
-            self._title("Wat u zelf aanvult", "What you add yourself"),
-            self._list(map(self, texts)),
-        )
-
-    def _title(self, dutch: str, english: str) -> str:
-        return f"## {dutch if self.dutch else english}"
-
-    def _table(self, columns: Sequence[Text], rows: Sequence[Sequence[str]]) -> str:
-        if not rows:
-            return self(Text("Niets.", "Nothing."))
-        lines = [map(self, columns), ["---"] * len(columns), *rows]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-    @staticmethod
-    def _list(items: Iterable[str]) -> str:
-        return "\n".join(f"- {item}" for item in items)
-
-    @staticmethod
-    def _whole(parts: Iterable[str]) -> str:
-        return "\n\n".join(part for part in parts if part) + "\n"
-
 
 def _runs(positions: Sequence[int]) -> Iterable[tuple[int, int]]:
     """Ascending positions as runs: first and last of each."""
@@ -443,8 +330,3 @@ def _runs(positions: Sequence[int]) -> Iterable[tuple[int, int]]:
 
 def _moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _plain(name: str) -> str:
-    """A name as text: nothing in it means anything to Markdown."""
-    return _MEANT.sub(r"\\\1", " ".join(name.split()))

@@ -37,6 +37,9 @@ from resolvers import accountability as door
 from resolvers.audiences import AudienceAsked, audience
 from resolvers.gate import Receipt, as_platform
 from resolvers.samples import open_sample
+from schema.build import build
+from schema.context import Context
+from schema.ids import global_id
 from tests.resolvers.scene import (
     AUDITOR,
     BENCHMARK,
@@ -508,3 +511,75 @@ def test_a_breach_is_asked_of_exactly_one_and_of_a_window(shared: Scene) -> None
         with pytest.raises(door.AccountRefused) as raised:
             breach(shared, **wrong)
         assert problem_of(raised.value).code == code
+
+
+# through GraphQL
+
+SCHEMA = build()
+
+AGREED = """{ agreement package status sources recipients purposes groups granularity minimumGroup productions
+  periodStart periodEnd onward since until over positions }"""
+DOCUMENTS = (
+    """query Documents($agreement: ID!, $breach: BreachInput!) { accountability {
+  record { size root day markdown controller isMember hasData retention measures(language: EN) missing
+    activities { purpose purposeVersion basis since toldSince needsDpia dpiaSha256 position }
+    given AGREED received AGREED jointWith processors }
+  essence { size markdown(language: EN) members { institution since agreement } purposes groups minimumGroup
+    division rights }
+  notice(agreement: $agreement) { markdown recipient role isOwed agreement AGREED when rights missing
+    purposes { purpose recipientBasis sourceBases { institution basis } } }
+  breach(input: $breach) { markdown disclosures controllers
+    lots { recipient client controllers agreements purposes groups granularity isOfOnePerson times firstAt lastAt
+      persons(language: EN) positions later: positions(after: 1000000) }
+    taken { position at recipient client isSample } unrecorded { client institution scopes isLive }
+    duties { who whom(language: EN) when institutions by article } } } }"""
+).replace("AGREED", AGREED)
+
+
+def told(scene: Scene, name: str, agreement: AgreementId) -> dict[str, Any]:
+    """Every field of every document, as this application gets them."""
+    window = {"since": "2026-01-01T00:00:00Z", "until": "2027-01-01T00:00:00+01:00", "client": "bureau-app"}
+    variables = {"agreement": global_id("Agreement", agreement), "breach": window}
+    with scene.inquiry(caller(name)) as inquiry:
+        done = SCHEMA.execute_sync(DOCUMENTS, variable_values=variables, context_value=Context(inquiry))
+    assert done.errors is None, done.errors
+    assert done.data is not None
+    found: dict[str, Any] = done.data["accountability"]
+    return found
+
+
+def test_every_document_is_asked_over_graphql(shared: Scene) -> None:
+    given = ask(shared)
+    assert given is not None
+    studied = record(shared).given[1]
+    bureau = told(shared, "bureau-app", studied.id)
+    assert bureau["record"]["received"] == told(shared, "lakeside-app", studied.id)["record"]["given"][1:]
+    assert bureau["notice"]["agreement"]["agreement"] == global_id("Agreement", studied.id)
+    [lot] = bureau["breach"]["lots"]
+    assert (lot["positions"], lot["later"], lot["times"]) == ([given.position], [], 1)
+    assert lot["persons"] == "10 to 99"
+    assert lot["controllers"] == [global_id("Institution", LAKESIDE)]
+    assert [one["institution"] for one in bureau["essence"]["members"]] == [
+        global_id("Institution", HARBOUR),
+        global_id("Institution", LAKESIDE),
+    ]
+    house = told(shared, "lakeside-app", studied.id)
+    assert house["notice"] is None
+    assert house["record"]["markdown"] == texts_of_record(shared)[1]
+    assert house["record"]["root"] == shared.rows("select root from ledger_head")[0][0].hex()
+    assert {one["purpose"] for one in house["record"]["activities"]} == {
+        "OWN_INSIGHT",
+        "RESEARCH",
+        "SECTOR_BENCHMARK",
+    }
+    auditor = told(shared, "audit", studied.id)
+    assert auditor["breach"]["disclosures"] == 1
+
+
+def test_without_the_scope_there_is_no_document(shared: Scene) -> None:
+    query = "{ accountability { record { size } essence { size } } }"
+    with shared.inquiry(caller("lakeside-app", {Scope.CATALOGUE_READ})) as inquiry:
+        done = SCHEMA.execute_sync(query, context_value=Context(inquiry))
+    assert done.data == {"accountability": {"record": None, "essence": None}}
+    assert done.errors is not None
+    assert {getattr(error.original_error, "code", "") for error in done.errors} == {"INSUFFICIENT_SCOPE"}
