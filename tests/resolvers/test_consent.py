@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from api.errors import INTERNAL, problem_of
+from consent_ledger.caller import Caller
 from consent_ledger.entry import EntryType
-from consent_ledger.log import LedgerUnavailable
-from consent_ledger.permit import Refusal
+from consent_ledger.log import IdempotencyConflict, LedgerUnavailable, NotRecorded
+from consent_ledger.permit import Permit, PermitEnded, Refusal
+from consent_ledger.question import consents_question
+from consent_ledger.standing import Stand
 from consent_ledger.vocabulary import ConsentAct, ConsentChannel, Purpose, Reason
 from insight.criteria import Criteria
 from insight.figures import Figure, ReleasedAudience
+from resolvers.agreements import agreements, status
 from resolvers.audiences import AudienceAsked, audience
-from resolvers.consent import Decision, record_consent
-from tests.resolvers.scene import HARBOUR, LAKESIDE, OWN, RESEARCH, Scene, caller
+from resolvers.consent import ConsentNotRecorded, Decision, record_consent
+from resolvers.consent_state import consent_state
+from resolvers.gate import NotAskableThen
+from tests.resolvers.office import office
+from tests.resolvers.scene import HARBOUR, LAKESIDE, OWN, RESEARCH, SHA, Scene, caller, research
 
 A = "a@example.org"
 
@@ -174,3 +183,163 @@ def test_nobody_records_for_another_house_or_without_scope(scene: Scene) -> None
         assert isinstance(told, Refusal)
         assert told.reason is reason
     assert persons(scene) == [None, None, None]
+
+
+# guardians, days, renewals
+
+
+def decide(scene: Scene, act: ConsentAct, *, key: str | None = None, email: str = A, **more: Any) -> Any:
+    decision = Decision(LAKESIDE, RESEARCH, act, email, ConsentChannel.PHONE, **more)
+    with scene.inquiry(caller("lakeside-app")) as ask:
+        return record_consent(ask, decision, key=key or scene.key())
+
+
+def code(scene: Scene, act: ConsentAct, **more: Any) -> str:
+    with pytest.raises(ConsentNotRecorded) as refused:
+        decide(scene, act, **more)
+    return refused.value.code
+
+
+def test_under_16_a_guardian_gives_it_and_says_until_when(scene: Scene) -> None:
+    size = scene.size()
+    alone = decide(scene, ConsentAct.GRANTED, is_under_16=True)
+    assert isinstance(alone, Refusal)
+    assert alone.reason is Reason.GUARDIAN_NEEDED
+    guardian: dict[str, Any] = {"is_under_16": True, "by_guardian": True}
+    assert code(scene, ConsentAct.GRANTED, **guardian) == "UNTIL_NEEDED"
+    assert code(scene, ConsentAct.GRANTED, until=date(2042, 1, 8), **guardian) == "UNTIL_TOO_FAR"
+    assert (scene.size(), persons(scene)[0]) == (size, None)
+    receipt = decide(scene, ConsentAct.GRANTED, until=date(2030, 1, 1), **guardian)
+    assert '"vt":"2030-01-01"' in receipt.entry
+    decide(scene, ConsentAct.WITHDRAWN, is_under_16=True)  # a child stops it alone
+
+
+def test_a_last_day_belongs_to_what_is_given_and_lies_ahead(scene: Scene) -> None:
+    assert code(scene, ConsentAct.WITHDRAWN, until=date(2030, 1, 1)) == "NO_UNTIL"
+    assert code(scene, ConsentAct.GRANTED, until=scene.clock().date()) == "UNTIL_PAST"
+
+
+def test_only_what_was_given_is_renewed_and_the_refused_key_can_be_used_again(scene: Scene) -> None:
+    assert code(scene, ConsentAct.RENEWED, key="k") == "STEP_REFUSED"
+    assert persons(scene)[0] is None, "nobody is made for what is refused"
+    decide(scene, ConsentAct.GRANTED, key="k")
+    decide(scene, ConsentAct.RENEWED)
+    decide(scene, ConsentAct.WITHDRAWN)
+    assert code(scene, ConsentAct.RENEWED) == "STEP_REFUSED"
+
+
+def test_a_retry_after_its_last_day_is_still_the_first(scene: Scene) -> None:
+    given: dict[str, Any] = {"key": "k", "until": scene.clock().date() + timedelta(days=2)}
+    first = decide(scene, ConsentAct.GRANTED, **given)
+    scene.clock.advance(timedelta(days=9))
+    assert decide(scene, ConsentAct.GRANTED, **given).position == first.position
+
+
+def test_evidence_is_the_day_and_what_else_is_known_goes_at_erasure(scene: Scene) -> None:
+    receipt = decide(scene, ConsentAct.GRANTED, key="k")
+    under, vault = json.loads(receipt.entry)["idem"], scene.house.vault
+    payload = json.loads(vault.opening(under, controller=LAKESIDE).payload)
+    assert payload == {
+        "act": "granted",
+        "day": "2026-01-06",
+        "guardian": False,
+        "notice": None,
+        "notice_version": None,
+        "purpose": "research",
+        "until": None,
+    }
+    assert vault.attributes(LAKESIDE, under) == {"at": "2026-01-06T09:00:00Z", "channel": "phone"}
+    vault.erase(LAKESIDE, persons(scene)[0], request_sha256=SHA, evidence_until=date(2031, 1, 1))
+    assert vault.attributes(LAKESIDE, under) is None
+    assert json.loads(vault.opening(under, controller=LAKESIDE).payload) == payload
+
+
+def test_a_retry_makes_nobody_again_who_was_erased(scene: Scene) -> None:
+    decide(scene, ConsentAct.GRANTED, key="k")
+    scene.house.vault.erase(LAKESIDE, persons(scene)[0], request_sha256=SHA)
+    with pytest.raises(IdempotencyConflict):
+        decide(scene, ConsentAct.GRANTED, key="k")
+    assert persons(scene)[0] is None
+
+
+def test_a_key_names_nobody(scene: Scene) -> None:
+    assert code(scene, ConsentAct.GRANTED, key=A) == "KEY_IS_AN_ADDRESS"
+
+
+def test_a_house_that_left_records_nothing_any_more(scene: Scene) -> None:
+    scene.say(EntryType.PARTY_CLOSED, {"party": LAKESIDE})
+    told = decide(scene, ConsentAct.WITHDRAWN)
+    assert isinstance(told, Refusal)
+    assert told.reason is Reason.NOT_MEMBER
+
+
+# as known at, valid at
+
+
+def state(scene: Scene, who: Caller, size: int | None = None, day: date | None = None) -> tuple[str, bool]:
+    with scene.inquiry(who) as ask:
+        found = consent_state(ask, A, RESEARCH, as_known_at=size, valid_at=day)
+    assert isinstance(found, Stand), found
+    return found.state.value, found.is_restricted
+
+
+def test_consent_is_told_as_it_was_known_and_valid(scene: Scene) -> None:
+    who = office(scene)
+    monday = scene.clock().date()
+    before = scene.size()
+    decide(scene, ConsentAct.GRANTED, until=monday + timedelta(days=30))
+    given = scene.size()
+    scene.clock.advance(timedelta(days=10))
+    decide(scene, ConsentAct.RESTRICTED)
+    decide(scene, ConsentAct.WITHDRAWN)
+    assert state(scene, who) == ("ConsentWithdrawn", True)
+    assert state(scene, who, before) == ("ConsentUnknown", False)
+    assert state(scene, who, given) == ("ConsentGiven", False)
+    assert state(scene, who, given, monday + timedelta(days=30)) == ("ConsentExpired", False)
+    assert state(scene, who, None, monday) == ("ConsentGiven", False), "what was said later was not said yet"
+    assert state(scene, who, None, monday - timedelta(days=1)) == ("ConsentUnknown", False)
+
+
+def test_the_past_is_asked_by_who_may_ask_now_and_could_then(scene: Scene) -> None:
+    size = scene.size()
+    who = office(scene)
+    for known in (0, -1, scene.size() + 1):
+        with pytest.raises(NotRecorded):
+            state(scene, who, known)
+    with pytest.raises(NotAskableThen):
+        state(scene, who, size)
+    granted = scene.size()
+    scene.say(EntryType.SCOPE_REVOKED, {"client": who.client, "party": LAKESIDE})
+    with scene.inquiry(who) as ask:
+        assert isinstance(consent_state(ask, A, RESEARCH, as_known_at=granted), Refusal)
+    with scene.inquiry(caller("harbour-app")) as ask:
+        assert isinstance(consent_state(ask, A, RESEARCH), Refusal)
+
+
+def test_a_permit_for_the_past_dies_with_its_request(scene: Scene) -> None:
+    who = office(scene)
+    with scene.inquiry(who) as ask:
+        known = ask.as_known_at(scene.size(), None)
+        permit = ask.ask(consents_question(LAKESIDE, RESEARCH), known=known)
+        assert isinstance(permit, Permit)
+        assert permit.size == scene.size()
+    with pytest.raises(PermitEnded):
+        assert permit.size
+
+
+def test_agreements_are_told_as_they_stood(scene: Scene) -> None:
+    who = office(scene)
+    _, name = scene.proposed(research(), "lakeside-app")
+    proposed = scene.size()
+    for party in ("lakeside-app", "bureau-app"):
+        scene.accept(name, party)
+    accepted = scene.size()
+    scene.end(name, "bureau-app")
+    told = []
+    for size in (proposed - 1, proposed, accepted, None):
+        with scene.inquiry(who) as ask:
+            known = ask.as_known_at(size, None)
+            found = agreements(ask, after=None, first=5, known=known)
+            assert not isinstance(found, Refusal)
+            told.append([status(ask, one, known) for one in found])
+    assert told == [[], ["proposed"], ["active"], ["ended"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import pytest
 from consent_ledger.reconcile import Receipt, ReceiptRefused, receipts, reconcile
 from consent_ledger.replay import replay
 from consent_ledger.tree import leaf_hash, verify_inclusion
-from consent_ledger.vault import Vault
+from consent_ledger.vault import Vault, sealing
 from consent_ledger.vocabulary import ConsentAct, LawfulBasis, Purpose, Reason
 from insight.criteria import Criteria
 from resolvers import gate
 from resolvers.audiences import AudienceAsked, audience
+from resolvers.batches import BatchRecorded, List, Row, record_consents
 from resolvers.samples import OpenedSample, SampleRefused, open_sample
 from tests.resolvers.scene import HARBOUR, LAKESIDE, RESEARCH, Scene, caller, research
 
@@ -301,6 +303,28 @@ def test_the_draw_follows_from_the_auditors_seed(shared: Scene) -> None:
     draws = (hashlib.sha256(seed + root + at.to_bytes(4, "big")).digest() for at in range(3))
     assert [one.index for one in found.opened] == sorted({int.from_bytes(d, "big") % 12 for d in draws})
     assert sample(shared, receipt.position, seed="other dice", number=3).opened != found.opened
+
+
+def test_what_was_said_in_a_list_is_opened_with_its_path(shared: Scene) -> None:
+    with shared.inquiry(caller("lakeside-app")) as inquiry:
+        rows = [Row(f"p{number}@example.org", ConsentAct.GRANTED, date(2025, 6, 1)) for number in range(12)]
+        done = record_consents(inquiry, List(LAKESIDE, RESEARCH, rows), key="list")
+    assert isinstance(done, BatchRecorded)
+    receipt = ask(shared)
+    assert receipt is not None
+    found = sample(shared, receipt.position, number=12)
+    [batch] = [entry for entry in shared.entries() if entry.type == "consent.batch"]
+    said = [statement for one in found.opened for statement in one.said]
+    assert len(said) == len(found.opened) > 1, "each of them spoke in the list"
+    assert len({statement.index for statement in said}) == len(said)
+    for statement in said:
+        assert (statement.position, statement.entry.encode()) == (batch.seq, batch.line)
+        assert statement.index is not None
+        payload, opening = statement.payload.encode(), bytes.fromhex(statement.opening)
+        commitment = sealing.commitment(opening, payload)
+        path = [bytes.fromhex(step) for step in statement.path]
+        root = bytes.fromhex(str(batch.body["root"]))
+        verify_inclusion(leaf_hash(bytes.fromhex(commitment)), statement.index, 12, path, root)
 
 
 def test_only_a_disclosure_is_sampled_and_only_by_who_audits(shared: Scene) -> None:
