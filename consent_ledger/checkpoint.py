@@ -37,6 +37,16 @@ __all__ = [
 ]
 
 
+_FIRST = (
+    "INSERT INTO signed_checkpoint (one, size, root, origin, note) VALUES (1, ?, ?, ?, ?)"
+    " ON CONFLICT (one) DO NOTHING"
+)
+_ON = (
+    "UPDATE signed_checkpoint SET size = ?, root = ?, origin = ?, note = ?"
+    " WHERE one = 1 AND size = ? AND root = ?"
+)
+
+
 class StoreRefused(Exception):
     """The second store cannot be used. The text is one plain sentence."""
 
@@ -62,6 +72,7 @@ class Signer:
         self.origin = origin
         self._key = private_key
         self._public = VerifierKey(origin, ED25519, private_key.public_key().public_bytes_raw())
+        self._id = self._public.id
 
     @property
     def name(self) -> str:
@@ -80,7 +91,7 @@ class Signer:
         that was signed before.
         """
         text = TreeHead(self.origin, size, root).text
-        return str(Note(text, (Signature(self.origin, self._public.id, self._key.sign(text.encode())),)))
+        return str(Note(text, (Signature(self.origin, self._id, self._key.sign(text.encode())),)))
 
 
 def read_note(text: str, vkeys: Sequence[str]) -> SignedCheckpoint:
@@ -166,26 +177,15 @@ class CheckpointStore:
             raise StoreRefused("The last signed checkpoint only ever goes forward.")
         with self._lock:
             try:
-                self._driver.execute("BEGIN IMMEDIATE")
-                try:
-                    last = self._last()
-                    same = (last and (last.size, last.root)) == (expected and (expected.size, expected.root))
-                    if same:
-                        self._driver.execute(
-                            "INSERT INTO signed_checkpoint (one, size, root, origin, note)"
-                            " VALUES (1, ?, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET"
-                            " size = excluded.size, root = excluded.root,"
-                            " origin = excluded.origin, note = excluded.note",
-                            (new.size, new.root, new.origin, new.note),
-                        )
-                    self._driver.execute("COMMIT")
-                except BaseException:
-                    if self._driver.in_transaction:
-                        self._driver.execute("ROLLBACK")
-                    raise
+                # one statement is one transaction: compared, written and on disk when it returns
+                if expected is None:
+                    done = self._driver.execute(_FIRST, (new.size, new.root, new.origin, new.note))
+                else:
+                    known = expected.size, expected.root
+                    done = self._driver.execute(_ON, (new.size, new.root, new.origin, new.note, *known))
             except sqlite3.Error as error:
                 raise StoreRefused("The last signed checkpoint could not be kept.") from error
-        return same
+            return done.rowcount == 1
 
     def close(self) -> None:
         """Close the file."""

@@ -24,8 +24,10 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import zip_longest
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -40,7 +42,7 @@ from consent_ledger.keeper import Keeper
 from consent_ledger.lease import Lease
 from consent_ledger.ledger_rows import Head, Key, Row, insert_rows, move_head, recorded
 from consent_ledger.state import State
-from consent_ledger.tree import leaf_hash
+from consent_ledger.tree import Growth, leaf_hash
 from consent_ledger.vocabulary import Position
 
 Rider = Callable[[Connection, Position], None]
@@ -99,12 +101,42 @@ class Order:
     head: Head | None = None
     error: BaseException | None = None
     told: threading.Lock = field(default_factory=_held)  # held until there is an answer
+    is_told: bool = False
+    following: Order | None = None
 
-    def tell(self, head: Head | None, error: BaseException | None) -> None:
-        """Wake the caller, with what its own drafts were refused for before what became of all."""
-        own = next((wish.error for wish in self.wishes if wish.error is not None), None)
-        self.head, self.error = head, own or error
-        self.told.release()
+    def wait(self) -> None:
+        """Until it is told; then wake the order that follows it."""
+        try:
+            self.told.acquire()
+            self._pass_on()
+        except BaseException:  # a signal's: this caller leaves, but somebody must wake those behind it
+            threading.Thread(target=self._stand_in, daemon=True).start()
+            raise
+
+    def _stand_in(self) -> None:
+        if not self.is_told:
+            self.told.acquire()
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self.following is not None:
+            with suppress(RuntimeError):  # it was woken already
+                self.following.told.release()
+
+
+def tell(orders: Sequence[Order], head: Head | None, error: BaseException | None) -> None:
+    """
+    Answer these callers, each with what its own drafts were refused for before what became of all.
+
+    Only the first is woken; each wakes the next. Woken all at once, they would stand in line for Python's
+    lock together with the committer, and each would be put to sleep and woken once more.
+    """
+    for one, following in zip_longest(orders, orders[1:]):
+        own = next((wish.error for wish in one.wishes if wish.error is not None), None)
+        one.head, one.error, one.following = head, own or error, following
+        one.is_told = True
+    if orders:
+        orders[0].told.release()
 
 
 def order(drafts: Sequence[tuple[Draft, Rider | None]], *, is_whole: bool) -> Order:
@@ -158,7 +190,7 @@ class Committer:
                 raise LedgerUnavailable("LEDGER_IN_RIDER", "A rider cannot append to the ledger it rides on.")
             self._waiting.append(wanted)
             self._changed.notify()
-        wanted.told.acquire()
+        wanted.wait()
         if wanted.error is not None:
             raise wanted.error
         assert wanted.head is not None
@@ -204,32 +236,27 @@ class Committer:
             head = self._commit(batch)
         except LedgerRefused as refused:
             self.stop(refused)
-            self._fail(batch, refused)
+            tell(batch, None, refused)
         except LedgerError as error:
-            self._fail(batch, error)
+            tell(batch, None, error)
         except (SQLAlchemyError, DatabaseRefused) as error:
             unavailable = LedgerUnavailable(
                 "LEDGER_UNAVAILABLE",
                 "The database did not answer; ask again with the same key to learn what was recorded.",
             )
             unavailable.__cause__ = error
-            self._fail(batch, unavailable)
+            tell(batch, None, unavailable)
         except BaseException as error:  # noqa: BLE001 - the thread must live on, and the callers must hear
-            self._fail(batch, error)
+            tell(batch, None, error)
         else:
-            for one in batch:
-                one.tell(head, None)
-
-    def _fail(self, batch: list[Order], error: BaseException) -> None:
-        for one in batch:
-            one.tell(None, error)
+            tell(batch, head, None)
 
     def stop(self, refused: LedgerRefused) -> None:
         """Write nothing any more: whoever waits or comes is refused with this. What is under way may finish."""
         with self._changed:
             self._refused = refused
             waiting, self._waiting = list(self._waiting), deque()
-        self._fail(waiting, refused)
+        tell(waiting, None, refused)
 
     def _commit(self, batch: list[Order]) -> Head:
         wishes = [wish for one in batch for wish in one.wishes]
@@ -251,31 +278,30 @@ class Committer:
                 if wish.entry is not None
             ]
             if rows:
-                new = next_head(self._signer, self._follower, head.size, rows, now)
+                new, growth = next_head(self._signer, self._follower, head.size, rows, now)
                 insert_rows(connection, rows)
                 if not move_head(connection, head.size, new):
                     raise LedgerRefused("LEDGER_DAMAGED", "The head of the ledger moved while it was held.")
         if not rows:
             self._keeper.keep(head.checkpoint)
             return head
-        self._follower.take([row.leaf for row in rows], state, new)
+        self._follower.take(growth, state, new)
         self._keeper.keep_own(new)
         return new
 
 
-def next_head(signer: Signer, follower: Follower, size: int, rows: Sequence[Row], now: datetime) -> Head:
-    """The head after these entries. Its checkpoint is nobody's until it is committed and kept."""
-    frontier = follower.frontier(size)
-    for row in rows:
-        frontier.push(row.leaf)
+def next_head(
+    signer: Signer, follower: Follower, size: int, rows: Sequence[Row], now: datetime
+) -> tuple[Head, Growth]:
+    """
+    The head after these entries, and what they add to the tree.
+
+    Its checkpoint is nobody's until it is committed and kept.
+    """
+    growth, frontier = follower.growth(size, [row.leaf for row in rows])
     root = frontier.root()
-    return Head(
-        frontier.size,
-        root,
-        now.replace(microsecond=0),
-        signer.sign(frontier.size, root),
-        frontier.to_bytes(),
-    )
+    note = signer.sign(frontier.size, root)
+    return Head(frontier.size, root, now.replace(microsecond=0), note, frontier.to_bytes()), growth
 
 
 def _not_recorded(connection: Connection, wishes: Sequence[Wish]) -> list[Wish]:
@@ -335,7 +361,7 @@ def _each(connection: Connection, wishes: Sequence[Wish], state: State, stamp: S
             if wish.rider is not None:
                 with connection.begin_nested():
                     wish.rider(connection, entry.seq)
-        except Exception as raised:  # noqa: BLE001 - no entry, an illegal one, or whatever its rider raises
+        except Exception as raised:  # no entry, an illegal one, or whatever its rider raises
             if not _is_begun(connection):
                 raise  # the transaction is gone, and what stood in it: nothing may go on as if it were there
             wish.error = raised

@@ -21,7 +21,7 @@ from consent_ledger.entry import Entry, EntryRefused, intent_of, read
 from consent_ledger.ledger_rows import Head, head_of
 from consent_ledger.ledger_tables import ledger_entry
 from consent_ledger.state import IllegalEntry, State, UnknownEntry
-from consent_ledger.tree import Frontier, Tree, leaf_hash
+from consent_ledger.tree import Frontier, Growth, Tree, leaf_hash
 
 _CHUNK = 5_000
 _RECENT = 64
@@ -160,12 +160,19 @@ class Follower:
                 )
             return self.view(connection, head.size, head.root)
 
-    def take(self, leaves: Sequence[bytes], state: State, head: Head) -> None:
+    def growth(self, size: int, leaves: Sequence[bytes]) -> tuple[Growth, Frontier]:
+        """What these leaves add to all `size` entries, which this process has read, and where that leads."""
+        with self._lock:
+            growth = self._tree.growth(leaves)
+            if growth.start != size:
+                raise self._refuse("LEDGER_DAMAGED", "The head of the ledger moved while it was held.")
+            return growth, self._tree.frontier_after(growth)
+
+    def take(self, growth: Growth, state: State, head: Head) -> None:
         """What this process has just committed. Someone may have followed it from the database already."""
         with self._lock:
-            if self._tree.size == head.size - len(leaves):
-                for leaf in leaves:
-                    self._tree.append(leaf)
+            if self._tree.size == growth.start:
+                self._tree.grow(growth)
                 self._state = state
             self._keep(head.size, View(head.root, head.recorded, state))
 

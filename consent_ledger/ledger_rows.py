@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import chain, repeat
 from typing import Any
 
 from sqlalchemy import Connection
@@ -91,13 +92,13 @@ def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
     """Add these rows, in their order."""
     values = list(map(_stored, rows))
     if connection.dialect.name == "sqlite":
-        start = 0
-        while start < len(values):
-            # powers of two, so that there are few statements and each is compiled once
-            share = min(_MOST, 1 << ((len(values) - start).bit_length() - 1))
-            some = tuple(value for row in values[start : start + share] for value in row)
-            _run(connection, f"{_INSERT} VALUES {_places(share, 8)}", some)
-            start += share
+        for start in range(0, len(values), _MOST):
+            some = values[start : start + _MOST]
+            # The last row again and again up to a power of two, and then no more than there are: few
+            # statements, each compiled once.
+            many = 1 << (len(some) - 1).bit_length()
+            padded = chain.from_iterable(chain(some, repeat(some[-1], many - len(some))))
+            _run(connection, _insert(many), (*padded, len(some)))
         return
     for start in range(0, len(values), _PAGE):
         columns = zip(*values[start : start + _PAGE], strict=True)
@@ -142,6 +143,11 @@ def _stored(row: Row) -> tuple[object, ...]:
 def _values(head: Head) -> tuple[object, ...]:
     written = head.recorded.strftime("%Y-%m-%dT%H:%M:%SZ")
     return head.size, head.root, head.frontier, written, head.checkpoint
+
+
+@cache
+def _insert(rows: int) -> str:
+    return f"{_INSERT}SELECT * FROM (VALUES {_places(rows, 8)}) LIMIT ?"  # noqa: S608
 
 
 @cache

@@ -134,7 +134,7 @@ class Ledger:
                 entry = ready.at(Position(0), Stamp.of(now))
                 first = Row(entry, sha256(ready.intent).digest(), leaf_hash(entry.line))
                 insert_rows(connection, [first])
-                put_head(connection, next_head(signer, Follower(), 0, [first], now))
+                put_head(connection, next_head(signer, Follower(), 0, [first], now)[0])
         except IntegrityError:
             raise LedgerRefused("LEDGER_EXISTS", "There is a ledger in this database already.") from None
         except (OperationalError, ProgrammingError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Never
 
 HASH_SIZE = 32
@@ -33,6 +34,14 @@ def leaf_hash(line: bytes) -> bytes:
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash of an inner node: SHA-256(0x01 || left || right)."""
     return hashlib.sha256(_NODE + left + right).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The complete nodes that further leaves add to a tree of `start` leaves, by level, the leaves first."""
+
+    start: int
+    levels: list[list[bytes]]
 
 
 class Tree:
@@ -62,6 +71,45 @@ class Tree:
                 self._levels.append(bytearray())
             self._levels[level] += node
         self.size += 1
+
+    def growth(self, leaves: Sequence[bytes]) -> Growth:
+        """What these leaf hashes would add: every node hashed once, level by level. The tree stays as it is."""
+        if any(len(leaf) != HASH_SIZE for leaf in leaves):
+            raise ValueError("a leaf hash has 32 bytes")
+        levels = [list(leaves)]
+        while True:
+            level = len(levels) - 1
+            first = self.size >> level
+            nodes = [self._node(level, first - 1), *levels[level]] if first & 1 else levels[level]
+            if len(nodes) < 2:
+                break
+            pairs = iter(nodes)  # what is left over at the end waits for its sibling
+            levels.append([node_hash(left, right) for left, right in zip(pairs, pairs, strict=False)])
+        return Growth(self.size, levels)
+
+    def grow(self, growth: Growth) -> None:
+        """Take what `growth` told of this tree, as it was then."""
+        if growth.start != self.size:
+            raise ValueError("the tree has grown since")
+        for level, nodes in enumerate(growth.levels):
+            if level == len(self._levels):
+                self._levels.append(bytearray())
+            self._levels[level] += b"".join(nodes)
+        self.size += len(growth.levels[0])
+
+    def frontier_after(self, growth: Growth) -> Frontier:
+        """The complete subtrees of the tree as it will be, with `growth`."""
+        if growth.start != self.size:
+            raise ValueError("the tree has grown since")
+        size = self.size + len(growth.levels[0])
+        nodes = []
+        for level in reversed(range(size.bit_length())):
+            if size >> level & 1:
+                index, first = (size >> level) - 1, self.size >> level
+                nodes.append(
+                    growth.levels[level][index - first] if index >= first else self._node(level, index)
+                )
+        return Frontier(size, nodes)
 
     def leaf(self, index: int) -> bytes:
         """Hash of the leaf at `index`."""

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from consent_ledger import follower
 from consent_ledger.checkpoint import CheckpointStore, SignedCheckpoint, Signer, read_note
 from consent_ledger.clock import SimulatedClock
+from consent_ledger.committer import order, tell
 from consent_ledger.database import reading, writing
 from consent_ledger.entry import Draft, EntryRefused, EntryType, read
 from consent_ledger.log import (
@@ -432,6 +433,45 @@ def test_eight_threads_append_without_loss_gap_or_double(place: Place, ledger: L
     assert all_of_them == set(range(1, 1 + 8 + 8 * 8))
     assert rows(place) == 73
     assert place.pin(ledger).size == 73
+
+
+@pytest.mark.parametrize("is_told_first", [False, True])
+def test_a_caller_that_is_interrupted_keeps_nobody_behind_it_waiting(*, is_told_first: bool) -> None:
+    orders = [order([(issued(f"key-{turn}"), None)], is_whole=False) for turn in range(3)]
+    entered, leave = threading.Event(), threading.Event()
+    held = orders[1].told
+
+    class Signal:
+        """A lock at which a signal comes in."""
+
+        def acquire(self) -> None:
+            if not entered.is_set():
+                entered.set()
+                leave.wait(10)
+                raise KeyboardInterrupt
+            held.acquire()
+
+        def release(self) -> None:
+            held.release()
+
+    orders[1].told = Signal()  # type: ignore[assignment]
+
+    def interrupted() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            orders[1].wait()
+
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(orders[0].wait), pool.submit(interrupted), pool.submit(orders[2].wait)]
+        assert entered.wait(10)
+        if is_told_first:
+            tell(orders, None, None)
+            waiting[0].result(10)
+        leave.set()
+        waiting[1].result(10)
+        if not is_told_first:
+            tell(orders, None, None)
+        for one in waiting:
+            one.result(10)
 
 
 def test_two_processes_on_one_database_see_each_other(place: Place, ledger: Ledger) -> None:

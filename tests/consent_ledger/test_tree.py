@@ -91,6 +91,38 @@ def test_a_tree_refuses_what_is_no_leaf_hash_and_sizes_it_has_not() -> None:
         made.leaf(2)
 
 
+def test_a_growth_tells_the_tree_as_it_will_be_and_changes_nothing_before_it_is_taken() -> None:
+    leaves = [leaf_hash(b"%d" % index) for index in range(40)]
+    for old in range(20):
+        for more in range(1, 20):
+            made, whole = Tree(), Tree()
+            for leaf in leaves[:old]:
+                made.append(leaf)
+            for leaf in leaves[: old + more]:
+                whole.append(leaf)
+            before = made.root()
+            growth = made.growth(leaves[old : old + more])
+            assert made.frontier_after(growth).to_bytes() == whole.frontier().to_bytes()
+            assert (made.size, made.root()) == (old, before)
+            made.grow(growth)
+            assert [made.root(size) for size in range(old + more + 1)] == [
+                whole.root(size) for size in range(old + more + 1)
+            ]
+            assert made.inclusion(old, old + more) == whole.inclusion(old, old + more)
+
+
+def test_a_growth_of_an_earlier_tree_is_refused() -> None:
+    made = tree(b"1", b"2")
+    growth = made.growth([leaf_hash(b"3")])
+    made.append(leaf_hash(b"other"))
+    with pytest.raises(ValueError, match="grown since"):
+        made.grow(growth)
+    with pytest.raises(ValueError, match="grown since"):
+        made.frontier_after(growth)
+    with pytest.raises(ValueError, match="32 bytes"):
+        made.growth([b"short"])
+
+
 def test_a_frontier_goes_on_where_the_tree_stood() -> None:
     lines = [b"%d" % index for index in range(23)]
     whole = tree(*lines)
