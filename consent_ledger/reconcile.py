@@ -30,6 +30,8 @@ from consent_ledger.tree import Frontier, ProofRefused, leaf_hash, verify_inclus
 
 _HEAD = re.compile(r"c2sp\.org/tlog-proof@v1\n(?:extra [^\n]*\n)?index (0|[1-9][0-9]{0,15})\n")
 _HASH = re.compile(r"[A-Za-z0-9+/]{43}=")
+_SURROGATE = re.compile("[\\ud800-\\udfff]")
+"""Half a sign, which JSON can write and no bytes can."""
 _MOST = 64 << 20
 
 
@@ -58,8 +60,10 @@ class Receipt:
         if not isinstance(told, Mapping):
             raise ReceiptRefused("A receipt is an object with position, entry and proof.")
         entry, proof = told.get("entry"), told.get("proof")
-        if not isinstance(entry, str) or not isinstance(proof, str) or not entry.isascii():
+        if not isinstance(entry, str) or not isinstance(proof, str):
             raise ReceiptRefused("A receipt is an object with position, entry and proof.")
+        if not entry.isascii() or _SURROGATE.search(proof):
+            raise ReceiptRefused("A receipt is written in signs that no ledger writes.")
         found = _HEAD.match(proof)
         rest = "\n" + proof[found.end() :] if found else ""  # an entry alone in its tree has no path
         told_path, blank, checkpoint = rest.partition("\n\n")

@@ -248,6 +248,14 @@ def test_what_is_no_receipt_is_refused_with_a_sentence(tmp_path: Path, text: str
         receipts(tmp_path / "kept.json")
 
 
+@pytest.mark.parametrize(("part", "text"), [("entry", "\ud800"), ("entry", "é"), ("proof", "\udfff")])
+def test_half_a_sign_in_a_receipt_is_refused_with_a_sentence(tmp_path: Path, part: str, text: str) -> None:
+    told = {"entry": "{}", "proof": "c2sp.org/tlog-proof@v1\nindex 0\n\n"}
+    (tmp_path / "kept.json").write_text(json.dumps({**told, part: told[part] + text}))
+    with pytest.raises(ReceiptRefused, match="no ledger writes"):
+        receipts(tmp_path / "kept.json")
+
+
 def _told(receipt: gate.Receipt) -> dict[str, Any]:
     return {"position": receipt.position, "entry": receipt.entry, "proof": receipt.proof}
 
