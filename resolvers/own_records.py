@@ -35,6 +35,7 @@ from consent_ledger.vocabulary import (
 )
 from insight.store.own_records import Held, held, own_lines
 from resolvers.gate import Inquiry
+from resolvers.receipts import own_receipts
 
 FORMAT = "cultuurinzicht/own-records/1"
 """Of `export`. Evolution: members are only added."""
@@ -132,6 +133,11 @@ def left(ask: Inquiry, controller: PartyId, *, after: int, first: int) -> tuple[
         for entry in found.entries
     ]
     return told, found.last if found.has_more else None
+
+
+def consent_receipts(ask: Inquiry, controller: PartyId) -> list[str]:
+    """The receipts of what the visitor said at this house, as JSON-LD; each is checked without us."""
+    return next((own_receipts(ask, permit) for known, _, permit in _permits(ask) if known == controller), [])
 
 
 def told_by(ask: Inquiry, controller: PartyId, purpose: Purpose) -> Told | None:

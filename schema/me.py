@@ -114,6 +114,12 @@ class MyHouse:
     holds: MyHoldings = strawberry.field(description="What it holds that is linked to you.")
     of: strawberry.Private[PartyId]
 
+    @strawberry.field(
+        description="Receipts of what you said there (ISO/IEC TS 27560, JSON-LD); each is checked without us."
+    )
+    def consent_receipts(self, info: Asked) -> list[str]:
+        return record_door.consent_receipts(info.context.ask, self.of)
+
     @strawberry.field(description="What left of this house under agreements.")
     def disclosures(
         self,

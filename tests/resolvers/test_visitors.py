@@ -54,7 +54,7 @@ MAIL = Purpose.OWN_MARKETING
 ME = """
 { me { isKeptOut houses { institution name holds { tickets firstDay lastDay }
   purposes { purpose basis isUsed state isRestricted since notice noticeVersion positions }
-  disclosures { sentence nodes { recipient purposes groups granularity on position } endCursor } } } meExport }
+  consentReceipts disclosures { sentence nodes { recipient purposes groups granularity on position } endCursor } } } meExport }
 """
 
 
@@ -264,6 +264,16 @@ def test_the_export_holds_every_line_and_every_word(known: Scene) -> None:
     assert (said["position"], said["act"], said["purpose"]) == (granted.position, "granted", "own_marketing")
     [sealed] = said["sealed"]
     assert (sealed["notice"], sealed["notice_version"], sealed["channel"]) == ("pool", 2, "page")
+
+
+def test_a_visitor_takes_receipts_along(known: Scene) -> None:
+    token = session(known, ADA)
+    granted = decide(known, token, MAIL, ConsentAct.GRANTED)
+    harbour, lakeside = asked(known, token)["me"]["houses"]
+    assert harbour["consentReceipts"] == []
+    [receipt] = lakeside["consentReceipts"]
+    assert json.dumps(granted.entry)[1:-1] in json.dumps(json.loads(receipt)), "the very bytes of the entry"
+    assert asked(known, session(known, GRACE))["me"]["houses"][0]["consentReceipts"] == []
 
 
 def test_what_left_is_told_of_the_house_and_not_of_the_person(known: Scene) -> None:
