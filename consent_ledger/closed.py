@@ -9,6 +9,7 @@ inside the process) is banned by lint; see docs/threat-model.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Never, NoReturn, TypeVar
 
 
@@ -60,3 +61,16 @@ def mint(cls: type[ClosedT], **fields: object) -> ClosedT:
     for name, field in fields.items():
         object.__setattr__(value, name, field)
     return value
+
+
+def minting(cls: type[ClosedT], *names: str) -> Callable[..., ClosedT]:
+    """A quicker `mint` for a value that every request makes: takes the fields of these slots, in this order."""
+    puts = tuple(vars(cls)[name].__set__ for name in names)
+
+    def made(*fields: object) -> ClosedT:
+        value: ClosedT = object.__new__(cls)
+        for put, field in zip(puts, fields, strict=True):
+            put(value, field)
+        return value
+
+    return made

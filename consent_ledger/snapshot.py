@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, final
 
-from consent_ledger.closed import Closed
+from consent_ledger.closed import Closed, minting
 from consent_ledger.state import State
 from consent_ledger.vocabulary import Position
 
@@ -40,20 +39,7 @@ class Snapshot(Closed):
 
 def pin_snapshot(*, size: int, root: bytes, at: datetime, state: State) -> Snapshot:
     """For the log's follower alone: pin what one read transaction sees."""
-    # as `mint` does, slot by slot: every request begins here
-    value: Snapshot = object.__new__(Snapshot)
-    _SIZE(value, size)
-    _ROOT(value, root)
-    _AT(value, at)
-    _STATE(value, state)
-    _LIFE(value, Life())
-    _ANSWERS(value, {})
-    return value
+    return _pinned(size, root, at, state, Life(), {})
 
 
-def _slot(name: str) -> Callable[[Snapshot, object], None]:
-    put: Callable[[Snapshot, object], None] = vars(Snapshot)[name].__set__
-    return put
-
-
-_SIZE, _ROOT, _AT, _STATE, _LIFE, _ANSWERS = map(_slot, ("size", "root", "at", "state", "life", "answers"))
+_pinned = minting(Snapshot, "size", "root", "at", "state", "life", "answers")
