@@ -24,7 +24,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import zip_longest
@@ -34,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from consent_ledger.checkpoint import Signer
 from consent_ledger.clock import Clock
-from consent_ledger.database import DatabaseRefused, writing
+from consent_ledger.database import DatabaseRefused, writer, writing_on
 from consent_ledger.entry import Draft, Entry, Prepared, Stamp, prepared
 from consent_ledger.fold import Fold
 from consent_ledger.follower import Follower, LedgerError, LedgerRefused, read_head
@@ -175,6 +175,7 @@ class Committer:
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._refused: LedgerRefused | None = None
+        self._connection: Connection | None = None  # the thread's own, kept from batch to batch
 
     def submit(self, wanted: Order) -> Head:
         """Wait until `wanted` is durable, and return the head it stands in. Raises what refused it."""
@@ -211,9 +212,10 @@ class Committer:
                 while not self._waiting and not self._is_closed:
                     self._changed.wait()
                 if not self._waiting:
-                    return
+                    break
                 batch = list(self._next())
             self._answer(batch)
+        self._let_go()
 
     def _next(self) -> Iterator[Order]:
         """
@@ -258,10 +260,27 @@ class Committer:
             waiting, self._waiting = list(self._waiting), deque()
         tell(waiting, None, refused)
 
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """One transaction. A connection on which something went wrong is not used again."""
+        if self._connection is None:
+            self._connection = writer(self._engine)
+        try:
+            with writing_on(self._connection):
+                yield self._connection
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
     def _commit(self, batch: list[Order]) -> Head:
         wishes = [wish for one in batch for wish in one.wishes]
         self._lease.take()
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             head = read_head(connection, lock=True)
             view = self._follower.newest(connection, head)
             now = max(self._clock(), view.recorded)

@@ -40,7 +40,9 @@ __all__ = [
     "grants_sql",
     "open_engine",
     "reading",
+    "writer",
     "writing",
+    "writing_on",
 ]
 
 _WRITES: Final = "cultuurinzicht_writes"
@@ -100,7 +102,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
     On SQLite the moment is that of the first statement; on PostgreSQL likewise.
     """
-    with _connected(engine) as connection, _begun(connection):
+    with _opened(engine) as connection, _begun(connection):
         yield connection
 
 
@@ -111,26 +113,33 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     Waits up to ten seconds for another writer on SQLite, then raises `DatabaseRefused`.
     """
-    with _connected(engine) as plain:
-        connection = plain.execution_options(
-            **{_WRITES: True, "isolation_level": "READ COMMITTED", "postgresql_readonly": False}
-            if engine.dialect.name == "postgresql"
-            else {_WRITES: True}
-        )
-        with _begun(connection):
-            yield connection
-        # what went into a file that has lost its name is gone with this process: not acknowledged
-        _refuse_a_swapped_file(connection)
+    with writer(engine) as connection, writing_on(connection):
+        yield connection
+
+
+def writer(engine: Engine) -> Connection:
+    """A connection that `writing_on` takes, for one who writes all day. Its owner closes it."""
+    return _opened(engine).execution_options(
+        **{_WRITES: True, "isolation_level": "READ COMMITTED", "postgresql_readonly": False}
+        if engine.dialect.name == "postgresql"
+        else {_WRITES: True}
+    )
 
 
 @contextmanager
-def _connected(engine: Engine) -> Iterator[Connection]:
+def writing_on(connection: Connection) -> Iterator[None]:
+    """One transaction as `writing` makes it, on a `writer`; when it raises, that is to be closed."""
+    with _begun(connection):
+        yield
+    # what went into a file that has lost its name is gone with this process: not acknowledged
+    _refuse_a_swapped_file(connection)
+
+
+def _opened(engine: Engine) -> Connection:
     try:
-        connection = engine.connect()
+        return engine.connect()
     except DBAPIError as error:
         raise _unreachable(engine.url) from error
-    with connection:
-        yield connection
 
 
 @contextmanager
@@ -275,8 +284,10 @@ def _refuse_a_swapped_file(connection: Connection) -> None:
     A file put in its place (a backup, restored under a running server) leaves this process with one that
     nobody will ever find again.
     """
+    if connection.dialect.name != "sqlite":
+        return
     url = connection.engine.url
-    if connection.dialect.name == "sqlite" and connection.info[_FILE] != _file_at(url):
+    if connection.info[_FILE] != _file_at(url):
         raise DatabaseRefused(
             "DATABASE_SWAPPED",
             f"The file {_named(url)} was replaced or removed while it was open; stop every process that uses"
