@@ -79,6 +79,7 @@ class LeftOut(StrEnum):
     NO_UNTIL = "NO_UNTIL"
     SAID_AGAIN = "SAID_AGAIN"
     SAID_NO_SINCE = "SAID_NO_SINCE"
+    KEPT_OUT = "KEPT_OUT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +273,7 @@ def _picked(ask: Inquiry, connection: Connection, permit: Permit[Write], given: 
         fault = _fault(given.decision(row), row, permit.at.date())
         if fault is not None:
             left_out[number] = fault
+    left_out |= dict.fromkeys(_kept_out(ask, permit, given, left_out), LeftOut.KEPT_OUT)
     numbers = [number for number in range(len(given.rows)) if number not in left_out]
     names = [given.rows[number].identifier for number in numbers]
     found = (
@@ -288,6 +290,18 @@ def _picked(ask: Inquiry, connection: Connection, permit: Permit[Write], given: 
         (last[person] for person in _said_no(ask, connection, permit, giving)), LeftOut.SAID_NO_SINCE
     )
     return _Picked({n: person for n, person in found.items() if n not in left_out}, left_out)
+
+
+def _kept_out(ask: Inquiry, permit: Permit[Write], given: List, faulty: Mapping[int, LeftOut]) -> set[int]:
+    """The rows of those who asked to stay out: nobody is made known again by a list."""
+    numbers = [number for number in range(len(given.rows)) if number not in faulty]
+    met = ask.house.vault.stopped([given.rows[number].identifier for number in numbers]) if numbers else set()
+    return {
+        number
+        for number in (numbers[at] for at in met)
+        if given.rows[number].act in GIVING
+        or ask.house.vault.find(permit.controller, given.rows[number].identifier) is None
+    }
 
 
 def _rank(row: Row) -> tuple[date, bool]:

@@ -30,6 +30,7 @@ from consent_ledger.standing import Said, record, stand
 from consent_ledger.state import State
 from consent_ledger.vault import Opening, VaultRefused
 from consent_ledger.vocabulary import (
+    ClientKind,
     ConsentAct,
     ConsentChannel,
     PartyId,
@@ -132,6 +133,14 @@ def record_decision(
     if not is_repeat:  # what was taken once is the same answer later, when its day has passed
         check_day(decision, permit.at.date())
         check_notice(state, permit.controller, decision.notice, decision.notice_version, gives=giving)
+        if ask.caller.kind is not ClientKind.VISITOR and is_kept_out(
+            ask, permit.controller, decision.identifier, gives=giving
+        ):
+            raise ConsentNotRecorded(
+                "KEPT_OUT",
+                "Whoever has this address asked to stay out everywhere, so nothing is kept about it;"
+                " only the visitor can decide otherwise, by a link to that address.",
+            )
         _check_step(ask, permit, decision)
     person, commitment = _keep(ask, permit, decision, under, is_repeat=is_repeat)
     said = decision.notice, decision.notice_version
@@ -202,6 +211,17 @@ def published_purpose(state: State, purpose: Purpose) -> PublishedPurpose:
     if published is None:
         raise ConsentNotRecorded("UNKNOWN_PURPOSE", "This purpose has not been published on this platform.")
     return published
+
+
+def is_kept_out(ask: Inquiry, controller: PartyId, identifier: str, *, gives: bool) -> bool:
+    """
+    Whether the stop register forbids a house to keep this: a yes always, a no where it would make somebody known.
+
+    A no of somebody whom the house knows still counts: another house's desk may have filled the register.
+    """
+    if not ask.house.vault.stopped([identifier]):
+        return False
+    return gives or ask.house.vault.find(controller, identifier) is None
 
 
 def told_of_child(decision: Decision) -> Reason | None:

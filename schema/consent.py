@@ -51,6 +51,7 @@ describe(
         LeftOut.NO_UNTIL: "Only what is given has a last day.",
         LeftOut.SAID_AGAIN: "Another row about the same person was said later.",
         LeftOut.SAID_NO_SINCE: "The person said no here on that day or later.",
+        LeftOut.KEPT_OUT: "The person asked to stay out everywhere; nothing is kept about the address.",
     },
 )
 

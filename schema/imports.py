@@ -25,6 +25,9 @@ class Import:
     created: int = strawberry.field(description="Lines that were new.")
     updated: int = strawberry.field(description="Lines that changed.")
     unchanged: int = strawberry.field(description="Lines that were the same.")
+    kept_out: int = strawberry.field(
+        description="Lines whose buyer asked to stay out: they came in as nobody's."
+    )
 
 
 def imported(found: StoredImport) -> Import:
@@ -40,6 +43,7 @@ def imported(found: StoredImport) -> Import:
         created=found.report["created"],
         updated=found.report["updated"],
         unchanged=found.report["unchanged"],
+        kept_out=found.report.get("kept_out", 0),
     )
 
 

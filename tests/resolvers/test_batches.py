@@ -17,11 +17,13 @@ from consent_ledger.question import consent_question
 from consent_ledger.standing import stand
 from consent_ledger.tree import leaf_hash, verify_inclusion
 from consent_ledger.vault import Vault
-from consent_ledger.vocabulary import ConsentAct, Purpose, Reason
+from consent_ledger.vocabulary import ConsentAct, ConsentChannel, Purpose, Reason
 from resolvers import batches
 from resolvers.batches import MOST, BatchRecorded, LeftOut, List, Row, record_consents
-from resolvers.consent import ConsentNotRecorded
-from tests.resolvers.scene import LAKESIDE, OWN, RESEARCH, SHA, Scene, caller
+from resolvers.consent import ConsentNotRecorded, Decision, record_consent
+from resolvers.gate import Receipt
+from resolvers.persons import desk_stop
+from tests.resolvers.scene import HARBOUR, LAKESIDE, OWN, RESEARCH, SHA, Scene, caller
 
 YES, NO = ConsentAct.GRANTED, ConsentAct.WITHDRAWN
 LONG_AGO = date(2025, 6, 1)
@@ -307,3 +309,21 @@ def test_five_thousand_rows_are_one_entry(scene: Scene) -> None:
     done = bring(scene, rows)
     assert (done.counts[YES], done.counts[NO]) == (3333, 1667)
     assert scene.rows("select count(*) from standing") == [(MOST,)]
+
+
+def test_who_asked_to_stay_out_is_made_known_by_no_list_and_no_house(scene: Scene) -> None:
+    scene.bring(LAKESIDE, [{"identifier": "d@example.org"}])
+    with scene.inquiry(caller("harbour-app")) as ask:
+        desk_stop(ask, HARBOUR, "d@example.org", key=scene.key())
+    done = bring(scene, [row("D@Example.org"), row("e")])
+    assert done.left_out == ((0, LeftOut.KEPT_OUT),)
+    for act in (ConsentAct.GRANTED, ConsentAct.OBJECTED):
+        decision = Decision(HARBOUR, RESEARCH, act, "d@example.org", ConsentChannel.WEB)
+        with pytest.raises(ConsentNotRecorded) as refused, scene.inquiry(caller("harbour-app")) as ask:
+            record_consent(ask, decision, key=scene.key())
+        assert refused.value.code == "KEPT_OUT"
+    assert scene.house.vault.find(HARBOUR, "d@example.org") is None
+    limiting = Decision(LAKESIDE, RESEARCH, ConsentAct.OBJECTED, "d@example.org", ConsentChannel.WEB)
+    with scene.inquiry(caller("lakeside-app")) as ask:
+        done_so = record_consent(ask, limiting, key=scene.key())
+    assert isinstance(done_so, Receipt), "at a house that knows the person, a no always counts"
