@@ -244,8 +244,8 @@ class Job:
     origin: str
     key: str
     lasting: str
-    agreements: list[str]
-    own: list[str]
+    agreements: Sequence[str]
+    own: Sequence[str]
     reads: int
     pause: float
     persons: int
