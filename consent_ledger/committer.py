@@ -19,15 +19,13 @@ caller asks again with the same key and gets the position they have.
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from itertools import zip_longest
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,24 +33,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from consent_ledger.checkpoint import Signer
 from consent_ledger.clock import Clock
 from consent_ledger.database import DatabaseRefused, writer, writing_on
-from consent_ledger.entry import Draft, Entry, Prepared, Stamp, prepared
+from consent_ledger.entry import Entry, Stamp
 from consent_ledger.fold import Fold
 from consent_ledger.follower import Follower, LedgerError, LedgerRefused, read_head
 from consent_ledger.keeper import Keeper
 from consent_ledger.lease import Lease
 from consent_ledger.ledger_rows import Head, Key, Row, insert_rows, move_head, recorded
+from consent_ledger.orders import Order, Wish, tell
 from consent_ledger.state import State
 from consent_ledger.tree import Growth, leaf_hash
 from consent_ledger.vocabulary import Position
 
-Rider = Callable[[Connection, Position], None]
-"""
-Writes rows that belong to an entry, in the entry's transaction, at the position it is about to get.
-
-It must neither commit nor roll back. What it raises refuses its own draft and reaches its caller.
-"""
-
 MAX_BATCH = 1_000
+_COLLECT_SECONDS = 0.000_5
 
 
 class IdempotencyConflict(LedgerError):
@@ -64,98 +57,6 @@ class IdempotencyConflict(LedgerError):
 
 class LedgerUnavailable(LedgerError):
     """The database or the process gave up on the way: ask again with the same key."""
-
-
-@dataclass(slots=True, eq=False)
-class Wish:
-    """A draft on its way."""
-
-    draft: Prepared
-    rider: Rider | None
-    sha256: bytes
-    key: Key
-    entry: Entry | None = None
-    found: tuple[Position, bytes] | None = None  # recorded before: position and line
-    error: Exception | None = None
-
-    def place(self) -> tuple[Position, bytes]:
-        """Position and line, once it is recorded."""
-        if self.entry is not None:
-            return self.entry.seq, self.entry.line
-        assert self.found is not None
-        return self.found
-
-
-def _held() -> threading.Lock:
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
-
-
-@dataclass(slots=True, eq=False)
-class Order:
-    """What one caller waits for: one draft, or several that stand or fall together."""
-
-    wishes: list[Wish]
-    is_whole: bool
-    head: Head | None = None
-    error: BaseException | None = None
-    told: threading.Lock = field(default_factory=_held)  # held until there is an answer
-    is_told: bool = False
-    following: Order | None = None
-
-    def wait(self) -> None:
-        """Until it is told; then wake the order that follows it."""
-        try:
-            self.told.acquire()
-            self._pass_on()
-        except BaseException:  # a signal's: this caller leaves, but somebody must wake those behind it
-            threading.Thread(target=self._stand_in, daemon=True).start()
-            raise
-
-    def _stand_in(self) -> None:
-        if not self.is_told:
-            self.told.acquire()
-        self._pass_on()
-
-    def _pass_on(self) -> None:
-        if self.following is not None:
-            with suppress(RuntimeError):  # it was woken already
-                self.following.told.release()
-
-
-def tell(orders: Sequence[Order], head: Head | None, error: BaseException | None) -> None:
-    """
-    Answer these callers, each with what its own drafts were refused for before what became of all.
-
-    Only the first is woken; each wakes the next. Woken all at once, they would stand in line for Python's
-    lock together with the committer, and each would be put to sleep and woken once more.
-    """
-    for one, following in zip_longest(orders, orders[1:]):
-        own = next((wish.error for wish in one.wishes if wish.error is not None), None)
-        one.head, one.error, one.following = head, own or error, following
-        one.is_told = True
-    if orders:
-        orders[0].told.release()
-
-
-def order(drafts: Sequence[tuple[Draft, Rider | None]], *, is_whole: bool) -> Order:
-    """
-    An order for these drafts. All that does not need the ledger is done here, in the caller's thread.
-
-    Raises `EntryRefused` for what can be seen to be no entry before it has a position.
-    """
-    return Order([_wish(draft, rider) for draft, rider in drafts], is_whole)
-
-
-def _wish(draft: Draft, rider: Rider | None) -> Wish:
-    ready = prepared(draft)
-    return Wish(
-        ready,
-        rider,
-        hashlib.sha256(ready.intent).digest(),
-        (ready.actor.party, ready.actor.client, ready.idem),
-    )
 
 
 class Committer:
@@ -175,6 +76,7 @@ class Committer:
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._refused: LedgerRefused | None = None
+        self._around = 0  # how many callers there were when the last batch was done
         self._connection: Connection | None = None  # the thread's own, kept from batch to batch
 
     def submit(self, wanted: Order) -> Head:
@@ -213,9 +115,24 @@ class Committer:
                     self._changed.wait()
                 if not self._waiting:
                     break
+            self._collect()
+            with self._changed:
                 batch = list(self._next())
-            self._answer(batch)
+            if batch:  # else it was stopped meanwhile
+                self._answer(batch)
         self._let_go()
+
+    def _collect(self) -> None:
+        """
+        Let those who were just answered come back with their next, as long as more and more do.
+
+        What a transaction costs beside its rows is then paid once for all of them, not once for the few
+        who were first. Who is alone is never kept waiting.
+        """
+        seen = 0
+        while seen < len(self._waiting) < self._around:
+            seen = len(self._waiting)
+            time.sleep(_COLLECT_SECONDS)
 
     def _next(self) -> Iterator[Order]:
         """
@@ -236,6 +153,7 @@ class Committer:
     def _answer(self, batch: list[Order]) -> None:
         try:
             head = self._commit(batch)
+            self._around = min(len(batch) + len(self._waiting), MAX_BATCH)
         except LedgerRefused as refused:
             self.stop(refused)
             tell(batch, None, refused)

@@ -23,18 +23,16 @@ from consent_ledger.committer import (
     Committer,
     IdempotencyConflict,
     LedgerUnavailable,
-    Order,
-    Rider,
     next_head,
-    order,
 )
 from consent_ledger.database import reading, writing
 from consent_ledger.entry import LEDGER_FORMAT, Actor, Draft, Entry, EntryType, Stamp, prepared
 from consent_ledger.follower import Follower, LedgerError, LedgerRefused, read_entries, read_head
 from consent_ledger.keeper import Keeper
 from consent_ledger.lease import Lease, LedgerHasAWriter
-from consent_ledger.ledger_rows import Row, insert_rows, put_head
+from consent_ledger.ledger_rows import Head, Row, insert_rows, put_head
 from consent_ledger.ledger_tables import append_only_ddl, ledger_entry, ledger_head, metadata
+from consent_ledger.orders import Order, Rider, order
 from consent_ledger.snapshot import Snapshot, pin_snapshot
 from consent_ledger.tree import leaf_hash
 from consent_ledger.vocabulary import PLATFORM, ClientId, Position
@@ -244,9 +242,7 @@ class Ledger:
         try:
             row = driver.execute(_HEAD).fetchone()
         except connection.dialect.loaded_dbapi.Error as error:
-            raise LedgerUnavailable(
-                "LEDGER_UNAVAILABLE", "The head of the ledger cannot be read, so nothing is decided."
-            ) from error
+            raise _unreadable() from error
         if row is None:
             raise LedgerRefused("NO_LEDGER", "There is no ledger in this database yet; create one first.")
         size, root = row
@@ -270,18 +266,18 @@ class Ledger:
 
     def entries(self, connection: Connection, start: int, stop: int) -> Iterator[Entry]:
         """Entries start .. stop-1 as this transaction sees them; those beyond the head are not there."""
-        return read_entries(connection, max(start, 0), min(stop, read_head(connection).size))
+        return read_entries(connection, max(start, 0), min(stop, _readable_head(connection).size))
 
     def checkpoint(self, connection: Connection) -> str:
         """The signed checkpoint of what this transaction sees. The second store has it before anyone else."""
-        head = read_head(connection)
+        head = _readable_head(connection)
         self._follower.view(connection, head.size, head.root)
         self._keeper.keep(head.checkpoint)
         return head.checkpoint
 
     def root(self, connection: Connection, size: int) -> bytes:
         """The root over the first `size` entries of what this transaction sees. Raises `NotRecorded`."""
-        head = read_head(connection)
+        head = _readable_head(connection)
         self._follower.view(connection, head.size, head.root)
         root = self._follower.root(size) if 0 <= size <= head.size else None
         if root is None:
@@ -291,14 +287,14 @@ class Ledger:
     def proof(self, connection: Connection, seq: int) -> str:
         """The C2SP tlog-proof of entry `seq` in what this transaction sees. Raises `NotRecorded`."""
         checkpoint = self.checkpoint(connection)
-        size = read_head(connection).size
+        size = _readable_head(connection).size
         if not 0 <= seq < size:
             raise NotRecorded
         return tlog_proof(seq, self._follower.inclusion(seq, size), checkpoint)
 
     def consistency(self, connection: Connection, old: int) -> tuple[bytes, ...]:
         """Proof that the first `old` entries begin what this transaction sees. Raises `NotRecorded`."""
-        head = read_head(connection)
+        head = _readable_head(connection)
         self._follower.view(connection, head.size, head.root)
         if not 0 <= old <= head.size:
             raise NotRecorded
@@ -312,7 +308,7 @@ class Ledger:
         It is the beginning of what the second store knows, or nothing is signed.
         """
         newest = self.checkpoint(connection)
-        head = read_head(connection)
+        head = _readable_head(connection)
         root = self._follower.root(size) if 0 < size <= head.size else None
         if root is None:
             raise NotRecorded
@@ -324,7 +320,7 @@ class Ledger:
 
         Raises `NotRecorded` when the tree does not reach so far yet.
         """
-        head = read_head(connection)
+        head = _readable_head(connection)
         self._follower.view(connection, head.size, head.root)
         start, stop, height = index * 256, index * 256 + width, level * 8
         if stop > head.size >> height:
@@ -338,6 +334,20 @@ class Ledger:
     def close(self) -> None:
         """Finish what waits and take nothing more. Engine and second store stay open; they are the caller's."""
         self._committer.close()
+
+
+def _readable_head(connection: Connection) -> Head:
+    """The head, for whoever shows it. Raises `LedgerRefused`, and `LedgerUnavailable` when it cannot be read."""
+    try:
+        return read_head(connection)
+    except (OperationalError, ProgrammingError) as error:
+        raise _unreadable() from error
+
+
+def _unreadable() -> LedgerUnavailable:
+    return LedgerUnavailable(
+        "LEDGER_UNAVAILABLE", "The head of the ledger cannot be read, so nothing is decided."
+    )
 
 
 def _refuse_a_used_store(store: CheckpointStore) -> None:

@@ -20,7 +20,6 @@ from sqlalchemy.exc import DBAPIError
 from consent_ledger import follower
 from consent_ledger.checkpoint import CheckpointStore, SignedCheckpoint, Signer, read_note
 from consent_ledger.clock import SimulatedClock
-from consent_ledger.committer import order, tell
 from consent_ledger.database import reading, writing
 from consent_ledger.entry import Draft, EntryRefused, EntryType, read
 from consent_ledger.log import (
@@ -32,6 +31,7 @@ from consent_ledger.log import (
     Rider,
     ledger_entry,
 )
+from consent_ledger.orders import order, tell
 from consent_ledger.state import IllegalEntry
 from consent_ledger.tree import leaf_hash, verify_consistency, verify_inclusion
 from consent_ledger.vocabulary import ClientId, PartyId, Position
@@ -472,6 +472,39 @@ def test_a_caller_that_is_interrupted_keeps_nobody_behind_it_waiting(*, is_told_
             tell(orders, None, None)
         for one in waiting:
             one.result(10)
+
+
+def test_who_appends_alone_waits_for_nobody_else(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("consent_ledger.committer.time.sleep", slept.append)
+    for turn in range(5):
+        ledger.append(issued(f"key-{turn}"))
+    assert not slept
+
+
+def test_the_committer_waits_for_those_around_only_as_long_as_more_of_them_come(
+    place: Place, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ledger.append(issued("first"))
+    inside, three = threading.Event(), threading.Event()
+
+    def sleep(_: float) -> None:
+        inside.set()
+        assert three.wait(10)
+
+    monkeypatch.setattr("consent_ledger.committer.time.sleep", sleep)
+    ledger._committer._around = 4
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(ledger.append, issued("key-0"))]
+        assert inside.wait(10)
+        waiting += [pool.submit(ledger.append, issued(f"key-{turn}")) for turn in (1, 2)]
+        while len(ledger._committer._waiting) < 3:
+            threading.Event().wait(0.001)
+        three.set()
+        done = [one.result(10) for one in waiting]
+    assert {one.size for one in done} == {first.size + 3}, "three in one transaction"
+    assert sorted(one.position for one in done) == [2, 3, 4]
+    assert place.pin(ledger).size == 5
 
 
 def test_two_processes_on_one_database_see_each_other(place: Place, ledger: Ledger) -> None:
