@@ -99,7 +99,7 @@ def test_a_withdrawal_is_seen_by_the_next_request_in_another_process(two: list[S
 
     # An agreement that ends at one server is over at the other.
     tour = there.access["queries"]["tour"]
-    open_ = there.ask(tour["client"], tour["query"], tour["variables"])["data"]["audience"]
+    open_ = there.post(tour["client"], tour["query"], tour["variables"]).json()["data"]["audience"]
     assert "reasons" not in open_
     mine = here.ask(THEATRE, "{ agreements(first: 100) { edges { node { id package status } } } }")
     [running] = [
