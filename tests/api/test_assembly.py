@@ -123,7 +123,7 @@ def test_a_head_that_cannot_be_read_is_a_503_that_names_no_host(
         client = TestClient(create_app(parts))
         monkeypatch.setattr(type(parts.house.ledger), "pin", unreadable)
         ready = client.get("/readyz")
-        monkeypatch.setattr(type(parts.oauth), "credential", unreadable)
+        monkeypatch.setattr(type(parts.oauth), "admitted", unreadable)
         graphql = client.post("/graphql", json={"query": "{ __typename }"})
         export = client.get("/ledger/export.jsonl")
     for response in (ready, graphql, export):
@@ -147,7 +147,7 @@ def test_what_nobody_foresaw_is_masked_outside_and_named_inside(
 
     with assembled(made, create="sandbox") as parts:
         monkeypatch.setattr(type(parts.house.ledger), "checkpoint", fails)
-        monkeypatch.setattr(type(parts.oauth), "credential", fails)
+        monkeypatch.setattr(type(parts.oauth), "admitted", fails)
         client = TestClient(create_app(parts))  # which would raise what the application raises
         answers = [
             client.get("/ledger/checkpoint"),

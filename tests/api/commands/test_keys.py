@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -51,10 +52,11 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None
 def test_a_lost_key_is_stopped_once_and_stays_listed(capsys: Said) -> None:
     assert main(["keys", "list", THEA]) == 0
     said = capsys.readouterr().out
-    assert said == f"{KEY}  ES256  entry 2  stands   on the operator's word\n"
+    listed = re.fullmatch(rf"{KEY}  ES256  entry (\d+)  stands   on the operator's word\n", said)
+    assert listed is not None
     for _ in range(2):
         assert main(["keys", "retire", THEA, KEY]) == 0
-        assert "from entry 3 on" in capsys.readouterr().out
+        assert f"from entry {int(listed[1]) + 1} on" in capsys.readouterr().out
     assert main(["keys", "list", THEA]) == 0
     said = capsys.readouterr().out
     assert "retired" in said
