@@ -28,6 +28,7 @@ from tests.freshness.probes import NOBODY, WATCHES, Watch, lasting, shared_booke
 from tests.freshness.world import TOKENS, World, two_processes
 from tests.postgresql import PostgreSQL
 from tests.resolvers.scene import LAKESIDE, RESEARCH, SHA, caller
+from tests.story.server import free_port
 
 KINDS = ("sqlite", "postgresql")
 
@@ -181,7 +182,22 @@ def test_without_a_readable_head_every_way_refuses(world: World) -> None:
             if way.startswith("route /ledger/") and way not in ANSWERS_WITHOUT_A_HEAD
         }
         assert 500 not in statuses.values(), statuses
+        if world.kind == "postgresql":  # on SQLite the server has the only place that writes
+            _no_command_gives_anything(world)
     assert world.http.get("/readyz").status_code == 200, "it comes back"
+
+
+def _no_command_gives_anything(world: World) -> None:
+    assert ways.COMMANDS.keys() | ways.WITHOUT_A_HOUSE.keys() == ways.commands(), "say how each is given"
+    there, not_yet = world.acts.folder / "file.csv", world.acts.folder / "folder"
+    there.write_text("email,act,said_on\nsomebody@example.org,granted,2026-01-02\n")
+    given = {"FILE": str(there), "FOLDER": str(not_yet), "PORT": str(free_port())}
+    for way, arguments in ways.COMMANDS.items():
+        words = [given.get(word, word) for word in (*way.split()[1:], *arguments)]
+        code, printed, said = world.tried(*words)
+        assert (code != 0, printed) == (True, ""), way
+        assert said.startswith("The tables of the ledger are not in this database"), (way, said)
+    assert [*not_yet.glob("*")] == [], "at most an empty folder"
 
 
 class Headless:

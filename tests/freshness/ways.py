@@ -172,3 +172,38 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     "route /v1/visitor/session/end": ("POST", "/v1/visitor/session/end", {}),
 }
 """How each route is asked: method, address, body."""
+
+_MOMENTS = ("--since", "2026-01-01T00:00:00Z", "--until", "2026-02-01T00:00:00Z")
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "command accountability breach": _MOMENTS,
+    "command accountability essence": (),
+    "command accountability notice": ("--institution", LAKESIDE),
+    "command accountability record": ("--institution", LAKESIDE),
+    "command consents": ("FILE", "--institution", LAKESIDE, "--purpose", "research", "--key", "k1"),
+    "command ingest": ("FILE", "--institution", LAKESIDE, "--mapping", "cultuurinzicht"),
+    "command keys list": (LAKESIDE,),
+    "command ledger export": ("FOLDER",),
+    "command release": ("--from", "2026-03", "--until", "2026-04"),
+    "command serve": ("--port", "PORT"),
+}
+"""How each command is given whose answer comes from a house: a file that is there, a folder that is not yet."""
+
+WITHOUT_A_HOUSE = {
+    "command demo": "serves, as `serve` does",
+    "command keys retire": "gives nothing out",
+    "command ledger fsck": "says what is wrong with the ledger, a head that is gone too",
+    "command ledger rebuild": "gives nothing out",
+    "command ledger reconcile": "reads an export",
+    "command ledger replay": "reads an export",
+    "command ledger verifier": "writes a program",
+    "command ledger verify": "reads an export",
+    "command migrate": "gives nothing out",
+    "command settings": "shows settings",
+    "command vault expire": "gives nothing out",
+    "command vault rotate": "gives nothing out",
+    "command witness key": "a witness has no house",
+    "command witness once": "a witness has no house",
+    "command witness serve": "a witness has no house",
+}
+"""The other commands, and why a head has nothing to do with what they give."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -124,9 +124,18 @@ class World:
 
     def command(self, *arguments: str) -> str:
         """What the command prints, run as a process of its own would run it: everything is opened anew."""
-        with patch.dict(os.environ, self.environment), redirect_stdout(io.StringIO()) as printed:
-            assert main(arguments) == 0, printed.getvalue()
-        return printed.getvalue()
+        code, printed, said = self.tried(*arguments)
+        assert code == 0, said
+        return printed
+
+    def tried(self, *arguments: str) -> tuple[int, str, str]:
+        """The exit code of the command, what it prints, and what it says when it cannot."""
+        with (
+            patch.dict(os.environ, self.environment),
+            redirect_stdout(io.StringIO()) as printed,
+            redirect_stderr(io.StringIO()) as said,
+        ):
+            return main(arguments), printed.getvalue(), said.getvalue()
 
     # what happens in the other process
 
