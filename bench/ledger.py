@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -27,60 +27,24 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
+from bench.ledgers import ORIGIN, ROUNDS, created, draft, head_read, on_sqlite
 from bench.report import Line, heading, seconds
 from bench.sandbox import planted
-from consent_ledger import verify
-from consent_ledger.checkpoint import CheckpointStore, Signer
+from bench.whole import whole
+from consent_ledger.checkpoint import Signer
 from consent_ledger.clock import system_clock
 from consent_ledger.database import Login, open_engine, reading, writing
-from consent_ledger.entry import Actor, Draft, EntryType, Json
-from consent_ledger.export import write
+from consent_ledger.entry import Stamp, prepared
+from consent_ledger.ledger_rows import Head, Row, head_of, insert_rows, move_head, recorded
 from consent_ledger.log import Ledger
 from consent_ledger.parties import platform_caller
 from consent_ledger.permit import Permit, decide
 from consent_ledger.question import benchmark_question
 from consent_ledger.standing import Said, record
-from consent_ledger.state import State
-from consent_ledger.verify.tree import Frontier
-from consent_ledger.vocabulary import PLATFORM, ClientId, ConsentAct, PartyId, PersonRef, Position, Purpose
+from consent_ledger.tree import Frontier, leaf_hash
+from consent_ledger.vocabulary import ConsentAct, PartyId, PersonRef, Position, Purpose
 from migrations.run import migrate
 from tests.postgresql import PostgreSQL
-
-ROUNDS = 5
-ACTOR = Actor(PLATFORM, ClientId(PLATFORM))
-ORIGIN = "bench.example/ledger"
-
-
-def draft(idem: str, number: int = 0) -> Draft:
-    """An entry as answers write them most."""
-    body: dict[str, Json] = {"recipient": PLATFORM, "client": PLATFORM, "start": 0, "stop": number}
-    return Draft(EntryType.EXPORT_ISSUED, ACTOR, idem, body)
-
-
-@contextmanager
-def created(folder: Path, engine: Engine) -> Iterator[Ledger]:
-    """A new ledger in this migrated database, with its second store in `folder`."""
-    with closing(CheckpointStore(folder / "checkpoint.db")) as store:
-        signer = Signer(ORIGIN, Ed25519PrivateKey.generate())
-        ledger = Ledger.create(engine, store, signer, clock=system_clock, sandbox=True)
-        try:
-            yield ledger
-        finally:
-            ledger.close()
-
-
-@contextmanager
-def on_sqlite(folder: Path) -> Iterator[tuple[Ledger, Engine]]:
-    """A new ledger on SQLite."""
-    folder.mkdir()
-    url = f"sqlite:///{folder}/main.db"
-    migrate(url, f"sqlite:///{folder}/vault.db")
-    engine = open_engine(url, Login.APP)
-    try:
-        with created(folder, engine) as ledger:
-            yield ledger, engine
-    finally:
-        engine.dispose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +150,44 @@ def one_by_one(url: str, clients: int, total: int) -> float:
     return total / (time.perf_counter() - began)
 
 
+def row_at_a_time(engine: Engine, signer: Signer, clients: int, total: int) -> float:
+    """
+    What the committer does, each entry in its own transaction: lock the head, look the key up, seal, hash,
+    sign, insert, move the head. Nothing is folded and there is no second store, so it is rather too quick.
+    """
+    turn = time.monotonic_ns()
+    start = threading.Barrier(clients + 1)
+
+    def client(own: int) -> None:
+        start.wait()
+        for number in range(total // clients):
+            ready = prepared(draft(f"{turn}:{own}:{number}", number))
+            with writing(engine) as connection:
+                head = head_of(connection, lock=True)
+                assert head is not None
+                assert not recorded(connection, [(ready.actor.party, ready.actor.client, ready.idem)])
+                now = system_clock()
+                entry = ready.at(Position(head.size), Stamp.of(now))
+                row = Row(entry, hashlib.sha256(ready.intent).digest(), leaf_hash(entry.line))
+                frontier = Frontier.from_bytes(head.frontier)
+                frontier.push(row.leaf)
+                root = frontier.root()
+                note = signer.sign(frontier.size, root)
+                insert_rows(connection, [row])
+                assert move_head(
+                    connection, head.size, Head(frontier.size, root, now, note, frontier.to_bytes())
+                )
+
+    threads = [threading.Thread(target=client, args=(own,)) for own in range(clients)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    began = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    return total / (time.perf_counter() - began)
+
+
 def on_postgresql(folder: Path) -> Iterator[Line]:
     """Group commit against a head row that each entry takes for itself, and the head read, on PostgreSQL."""
     server = PostgreSQL()
@@ -204,19 +206,33 @@ def on_postgresql(folder: Path) -> Iterator[Line]:
         stack.callback(engine.dispose)
         (folder / "postgresql").mkdir()
         ledger = stack.enter_context(created(folder / "postgresql", engine))
-        floors, alone, many = [], [], []
+        # the same ledger again, in a database of its own, written without a committer
+        single = open_engine(server.urls(server.migrated())[2], Login.APP)
+        stack.callback(single.dispose)
+        (folder / "single").mkdir()
+        with created(folder / "single", single):
+            signer = Signer(ORIGIN, Ed25519PrivateKey.generate())
+        floors, singles, alone, many = [], [], [], []
         for turn in range(ROUNDS):
             floors.append(one_by_one(plain, 8, 800))
+            singles.append(row_at_a_time(single, signer, 8, 800))
             alone.append(load(ledger, 1, 200, f"alone-{turn}"))
             many.append(load(ledger, 256, 7_680, f"many-{turn}"))
-        floor, seen, one = statistics.median(floors), Load.median(many), Load.median(alone)
+        floor, rows = statistics.median(floors), statistics.median(singles)
+        seen, one = Load.median(many), Load.median(alone)
+        yield Line(
+            "PostgreSQL, 256 clients, group commit",
+            seen.rate / rows,
+            "x row at a time",
+            f"{rows:,.0f}/s, the same statements, 8 connections",
+            20,
+            is_ceiling=False,
+        )
         yield Line(
             "PostgreSQL, 256 clients, group commit",
             seen.rate / floor,
-            "x row at a time",
-            f"{floor:,.0f}/s, bare SQL by 8 connections",
-            20,
-            is_ceiling=False,
+            "x bare SQL",
+            f"{floor:,.0f}/s, 2 statements, nothing checked or signed",
         )
         yield Line(
             "PostgreSQL, 256 clients, the same work",
@@ -227,21 +243,6 @@ def on_postgresql(folder: Path) -> Iterator[Line]:
         yield Line("PostgreSQL, 256 clients", seen.rate, "entries/s", "")
         yield Line("PostgreSQL, 256 clients, p99", seen.most, "ms", "")
         yield from head_read(ledger, engine, "PostgreSQL")
-
-
-def head_read(ledger: Ledger, engine: Engine, name: str) -> Iterator[Line]:
-    """What a request pays to know where the ledger stands."""
-    with reading(engine) as connection:
-        ledger.pin(connection)
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        ones, pins = [], []
-        for _ in range(ROUNDS):
-            ones.append(seconds(lambda: [driver.execute("select 1").fetchone() for _ in range(2_000)], 3))
-            pins.append(seconds(lambda: [ledger.pin(connection) for _ in range(2_000)], 3))
-        floor = statistics.median(ones)
-    ratio = statistics.median(pins) / floor
-    yield Line(f"head read and pin, {name}", ratio, "x select 1", f"{floor / 2_000 * 1e6:.1f} us", 3)
 
 
 def checks(folder: Path) -> Iterator[Line]:
@@ -255,62 +256,6 @@ def checks(folder: Path) -> Iterator[Line]:
         asked = seconds(lambda: [decide(snapshot, caller, question) for _ in range(many)])
         snapshot.end()
     yield Line("resolver check, memoised", (asked - loop) / many * 1e6, "us", "", 0.5)
-
-
-def whole(folder: Path, count: int) -> Iterator[Line]:
-    """A long ledger: written at once, read at start, folded, exported, and verified offline."""
-    with on_sqlite(folder / "whole") as (ledger, engine):
-        began = time.perf_counter()
-        for start in range(0, count, 10_000):
-            stop = min(start + 10_000, count)
-            ledger.append_all([(draft(f"whole:{number}", number), None) for number in range(start, stop)])
-        yield Line("append, batches of 10,000", count / (time.perf_counter() - began), "entries/s", "")
-        yield from head_read(ledger, engine, "SQLite")
-        with reading(engine) as connection:
-            began = time.perf_counter()
-            entries = list(ledger.entries(connection, 0, count + 1))
-            read = time.perf_counter() - began
-        fold = seconds(lambda: State.start().apply(entries), 3)
-        yield Line(
-            "state rebuild, folding alone",
-            len(entries) / fold,
-            "entries/s",
-            "entries in memory",
-            1e6,
-            is_ceiling=False,
-        )
-        yield Line(
-            "state rebuild, from the rows", len(entries) / (read + fold), "entries/s", "each row checked"
-        )
-        write(ledger, engine, folder / "export")
-        key = ledger.verifier_key
-    yield from verification(folder / "export", key)
-
-
-def verification(export: Path, key: str) -> Iterator[Line]:
-    """The offline verifier against one hash over the same bytes."""
-    content = (export / "export.jsonl").read_bytes()
-    lines = content.splitlines()
-    bulks, trees, wholes = [], [], []
-
-    def tree() -> bytes:
-        frontier = Frontier()
-        frontier.add(lines)
-        return frontier.root()
-
-    for _ in range(3):
-        bulks.append(seconds(lambda: hashlib.sha256(content).digest(), 3))
-        trees.append(seconds(tree, 1))
-        wholes.append(seconds(lambda: verify.verify(export, key=key), 1))
-    bulk, hashed, all_of_it = map(statistics.median, (bulks, trees, wholes))
-    count = f"{len(lines):,} entries"
-    against = f"one SHA-256 of {len(content) / 1e6:,.0f} MB"
-    yield Line(f"verify {count}, tree alone", hashed / bulk, "x bulk hash", against, 4.5)
-    yield Line(f"verify {count}, everything", all_of_it / bulk, "x bulk hash", against, 18)
-    yield Line(
-        f"verify {count}, everything", all_of_it / hashed, "x tree alone", "parse, canonical, words, fold", 4
-    )
-    yield Line(f"verify {count}, everything", len(lines) / all_of_it, "entries/s", "")
 
 
 def standing(folder: Path, grants: int = 100_000) -> Iterator[Line]:
