@@ -123,6 +123,7 @@ def assembled(
             clock=clock,
             today=_today(settings, engine, ledger, clock),
             rp_id=_rp_id(settings.base_url),
+            entry_secret=keyring.secret("entries"),
             evidence_years=settings.evidence_years,
             base_url=settings.base_url,
         )

@@ -103,7 +103,7 @@ def propose_agreement(
         return permit
     if permit.controller not in terms.sources | terms.recipients:
         raise AgreementRefused("NOT_A_PARTY", "You can only propose an agreement to which you are a party.")
-    idem = entry_key("agreement", ask.caller, key)
+    idem = entry_key("agreement", ask, key)
     countered = None if counters is None else own_agreement(ask, counters).seqs[0]
     draft = propose(
         terms,
@@ -127,7 +127,7 @@ def accept_agreement(ask: Inquiry, wanted: AgreementId, *, key: str) -> Changed 
     permit = ask.ask(agreeing_question(ask.caller.party))
     if isinstance(permit, Refusal):
         return permit
-    found, idem = own_agreement(ask, wanted), entry_key("accept", ask.caller, key)
+    found, idem = own_agreement(ask, wanted), entry_key("accept", ask, key)
     attested = Assurance.OPERATOR_ATTESTED
     draft = accept(found, permit.controller, actor=ask.actor, idem=idem, assurance=attested)
     return changed(found.id, ask.house.ledger.append(draft))
@@ -142,7 +142,7 @@ def end_agreement(ask: Inquiry, wanted: AgreementId, *, key: str) -> Changed | R
     permit = ask.ask(agreeing_question(ask.caller.party))
     if isinstance(permit, Refusal):
         return permit
-    found, idem = own_agreement(ask, wanted), entry_key("end", ask.caller, key)
+    found, idem = own_agreement(ask, wanted), entry_key("end", ask, key)
 
     def ending(seen: Agreement) -> Draft:
         return end(seen, permit.controller, actor=ask.actor, idem=idem)

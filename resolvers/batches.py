@@ -158,7 +158,7 @@ def record_consents(ask: Inquiry, given: List, *, key: str) -> BatchRecorded | R
             "BATCH_SIZE", f"A list has 1 to {MOST} rows; cut it in parts, each with a key."
         )
     version = published_purpose(ask.snapshot.state, given.purpose).version
-    base = entry_key("consents", ask.caller, key)
+    base = entry_key("consents", ask, key)
     for attempt in range(_ATTEMPTS):
         under = base if attempt == 0 else f"{base}.{attempt}"
         with reading(ask.house.engine) as connection:  # of this attempt: it sees what overtook the one before

@@ -128,7 +128,7 @@ def record_decision(
     published = published_purpose(state, permit.purpose)
     if (told := told_of_child(decision)) is not None:
         return Refusal(permit.controller, permit.purpose, (Failing(told),), (), ())
-    under = entry_key("consent", ask.caller, key)
+    under = entry_key("consent", ask, key)
     is_repeat = is_recorded(ask, under)
     if not is_repeat:  # what was taken once is the same answer later, when its day has passed
         check_day(decision, permit.at.date())

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from hashlib import sha256
+from hmac import digest
 
 from sqlalchemy.engine import Connection
 
@@ -258,14 +259,15 @@ def as_platform(house: House) -> Iterator[Inquiry]:
         yield ask
 
 
-def entry_key(act: str, caller: Caller, key: str) -> str:
+def entry_key(act: str, ask: Inquiry, key: str) -> str:
     """
     The idempotency key of an entry, from the key that the caller gave.
 
-    Of one act and one application; a digest, because a caller's key may say more than it should.
+    Of one act and one application. Keyed, because a caller's key may say more than it should: of a plain
+    digest, whoever tries every address and every house number would find the one that was used.
     """
-    said = f"{act}\0{caller.party}\0{caller.client}\0{key}"
-    return f"{act}-{sha256(said.encode()).hexdigest()[:40]}"
+    said = f"{act}\0{ask.caller.party}\0{ask.caller.client}\0{key}"
+    return f"{act}-{digest(ask.house.entry_secret, said.encode(), 'sha256').hex()[:40]}"
 
 
 def request_digest(body: bytes) -> str:

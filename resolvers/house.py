@@ -26,6 +26,7 @@ class House:
     `rp_id` is the host to which the passkeys of houses are bound: that of the platform's own address.
     `evidence_years`: how long after an erasure it can still be shown that, when and under which notice
     the person spoke, unless the person asked that nothing be kept. `base_url` is where links lead.
+    `entry_secret` keeps the keys of entries from telling what callers chose theirs of.
     """
 
     engine: Engine
@@ -37,6 +38,7 @@ class House:
     clock: Clock
     today: Callable[[], date]
     rp_id: str
+    entry_secret: bytes = field(repr=False)
     evidence_years: int = 5
     base_url: str = "http://127.0.0.1:8000"
     rules: RuleEntries = field(default_factory=RuleEntries)

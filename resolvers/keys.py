@@ -136,7 +136,7 @@ def register_own_key(ask: Inquiry, given: Registration, *, key: str) -> KeyChang
         ledger=house.ledger.origin,
         is_sandbox=state.is_sandbox,
         actor=ask.actor,
-        idem=entry_key("key", ask.caller, key),
+        idem=entry_key("key", ask, key),
     )
     return KeyChanged(given.key, Receipt.of(house.ledger.append(draft, rider=rider)))
 
@@ -151,7 +151,7 @@ def retire_own_key(ask: Inquiry, wanted: str, cause: KeyCause, *, key: str) -> K
     permit = ask.ask(signing_question(ask.caller.party))
     if isinstance(permit, Refusal):
         return permit
-    idem = entry_key("retire", ask.caller, key)
+    idem = entry_key("retire", ask, key)
     draft, rider = retire_key(permit.controller, wanted, cause, actor=ask.actor, idem=idem)
     return KeyChanged(wanted, Receipt.of(ask.house.ledger.append(draft, rider=rider)))
 

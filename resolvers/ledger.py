@@ -89,7 +89,7 @@ def _told(found: Sequence[Entry], ask: Inquiry) -> None:
     """Record the export that these entries are, when any of them is not the caller's own."""
     if not all(_is_own(ask, one) for one in found):
         start, stop = found[0].seq, found[-1].seq + 1
-        _record(ask, entry_key("export", ask.caller, f"{ask.request_id}/{start}/{stop}"), start, stop)
+        _record(ask, entry_key("export", ask, f"{ask.request_id}/{start}/{stop}"), start, stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def export(ask: Inquiry, start: int, stop: int | None, *, leaves: bool = True) -
     until = permit.size if stop is None else min(max(stop, 0), permit.size)
     begin = min(max(start, 0), until)
     if leaves:
-        _record(ask, entry_key("export", ask.caller, ask.request_id), begin, until)
+        _record(ask, entry_key("export", ask, ask.request_id), begin, until)
     return Export(begin, until)
 
 
@@ -141,7 +141,7 @@ def bundle(ask: Inquiry, wanted: Bundle, *, leaves: bool = True) -> bytes | Refu
         return None
     if leaves:
         begin = wanted.start // SPAN * SPAN
-        key = entry_key("export", ask.caller, f"{ask.caller.token}/{begin}")
+        key = entry_key("export", ask, f"{ask.caller.token}/{begin}")
         if not exports.is_recorded(ask.connection, ask.actor, key):
             _record(ask, key, begin, begin + SPAN)
     return exports.bundle(ask.connection, wanted)

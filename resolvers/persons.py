@@ -155,7 +155,7 @@ class _Wish:
         key: str,
     ) -> Self:
         keep_out = identifier if mode is ErasureMode.STAY_OUT else None
-        return cls(permit, mode, keep_out, entry_key("erase", ask.caller, name), register_key(ask, key))
+        return cls(permit, mode, keep_out, entry_key("erase", ask, name), register_key(ask, key))
 
 
 def _erase(ask: Inquiry, wish: _Wish, person: PersonRef) -> Erasure:

@@ -83,7 +83,7 @@ def record_right_request(ask: Inquiry, right: Right, received: date, *, key: str
         raise RightRefused(
             "RECEIVED_ON", "The day of receipt lies in the future, or more than a year ago; see the date."
         )
-    idem = entry_key("right", ask.caller, key)
+    idem = entry_key("right", ask, key)
 
     draft, rider = request(
         permit.controller, right, received, Secret.new(), today=today, actor=ask.actor, idem=idem
@@ -156,7 +156,7 @@ def erase_as_asked(
     known = find(permit, ask.connection, reference)
     if known is None or known.right is not Right.ERASURE:
         raise _unknown()
-    if known.outcome is not None and not receipts(ask, [entry_key(_ANSWER, ask.caller, key)]):
+    if known.outcome is not None and not receipts(ask, [entry_key(_ANSWER, ask, key)]):
         raise _SAID["UNKNOWN_REQUEST"]
     erased = desk_erase(ask, permit.controller, identifier, mode=mode, key=key)
     if isinstance(erased, Refusal):
@@ -177,7 +177,7 @@ def _act(ask: Inquiry, reference: str, act: str, key: str, acting: Acting) -> Ri
     known = find(permit, ask.connection, reference)
     if known is None:
         raise _unknown()
-    draft, rider = acting(permit, known, entry_key(act, ask.caller, key))
+    draft, rider = acting(permit, known, entry_key(act, ask, key))
     try:
         done = ask.house.ledger.append(draft, rider=rider)
     except IllegalEntry as illegal:

@@ -122,7 +122,7 @@ def publish_notice(
     if isinstance(permit, Refusal):
         return permit
     text.check()
-    idem = entry_key("notice", ask.caller, key)
+    idem = entry_key("notice", ask, key)
     body: dict[str, Json] = {
         "controller": permit.controller,
         "notice": notice,
@@ -160,7 +160,7 @@ def publish_purpose(
     text.check()
     if not bases:
         raise RuleRefused("BASIS", "A purpose is possible on one lawful basis at least.")
-    idem = entry_key("purpose", ask.caller, key)
+    idem = entry_key("purpose", ask, key)
     body: dict[str, Json] = {
         "purpose": purpose.value,
         "text_sha256": text.sha256,
@@ -193,7 +193,7 @@ def invalidate_notice(ask: Inquiry, notice: str, version: int, *, key: str) -> I
         invalidate(connection, controller, notice, version, position, today)
 
     body: dict[str, Json] = {"controller": controller, "notice": notice, "version": version}
-    idem = entry_key("wrong", ask.caller, key)
+    idem = entry_key("wrong", ask, key)
     draft = Draft(EntryType.NOTICE_INVALIDATED, ask.actor, idem, body)
     done = ask.house.ledger.append(draft, rider=ride)
     with reading(ask.house.engine) as now:
@@ -231,7 +231,7 @@ def record_basis(
     )
     if published.is_high_risk and dpia is None:
         return Refusal(permit.controller, purpose, (Failing(Reason.DPIA_MISSING, (purpose.value,)),), (), ())
-    idem = entry_key("basis", ask.caller, key)
+    idem = entry_key("basis", ask, key)
     earlier = _earlier(ask, idem)
     body: dict[str, Json] = {
         "controller": permit.controller,

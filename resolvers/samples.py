@@ -104,7 +104,7 @@ def open_sample(ask: Inquiry, position: int, *, seed: str, number: int) -> Opene
         "seed": drawn_by.hexdigest(),
         "number": number,
     }
-    key = entry_key("sample", ask.caller, f"{position}\0{seed}\0{number}")
+    key = entry_key("sample", ask, f"{position}\0{seed}\0{number}")
     done = ask.house.ledger.append(Draft(EntryType.SAMPLE_OPENED, ask.actor, key, body))
     opened = tuple(_opened(ask, found, one) for one in sample.drawn)
     return OpenedSample(at, sample.size, sample.root.hex(), opened, Receipt.of(done))

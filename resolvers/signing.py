@@ -56,6 +56,6 @@ def sign_agreement(
         preview_sha256=preview_sha256,
         assertion=assertion,
         actor=ask.actor,
-        idem=entry_key("accept", ask.caller, key),
+        idem=entry_key("accept", ask, key),
     )
     return changed(found.id, ask.house.ledger.append(draft))

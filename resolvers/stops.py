@@ -65,7 +65,7 @@ def stop_everything(
     same key gives the same receipts. Raises `PersonRefused` when the caller may not act for a person.
     """
     acts = [
-        _Act(permit, person, basis, entry_key("stop", ask.caller, f"{person}\0{permit.purpose}\0{key}"))
+        _Act(permit, person, basis, entry_key("stop", ask, f"{person}\0{permit.purpose}\0{key}"))
         for controller, person in sorted(persons)
         for permit, basis in _uses(ask, controller, person)
     ]
@@ -192,7 +192,7 @@ def receipts(ask: Inquiry, unders: Sequence[str]) -> dict[str, Receipt]:
 def register_key(ask: Inquiry, key: str) -> str:
     """The key of the entry that keeps somebody out: of the visitor's own link, or the key that a house gave."""
     own = f"{ask.caller.token}\0{key}" if ask.caller.kind is ClientKind.VISITOR else key
-    return entry_key("keep-out", ask.caller, own)
+    return entry_key("keep-out", ask, own)
 
 
 def request_number(under: str) -> str:

@@ -410,5 +410,6 @@ def open_scene(database: Database, folder: Path, *, sandbox: bool = True) -> Sce
         clock=clock,
         today=lambda: TODAY,
         rp_id="localhost",
+        entry_secret=bytes(32),
     )
     return Scene(database, folder, clock, house, store, signer, [engine, vault_engine, releases])

@@ -72,5 +72,6 @@ def empty_ground(folder: Path) -> Ground:
         clock=clock,
         today=lambda: seasons.TODAY,
         rp_id="localhost",
+        entry_secret=bytes(32),
     )
     return Ground(house, clock, store, vault_engine)
