@@ -6,7 +6,6 @@ import hashlib
 import statistics
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -90,7 +89,7 @@ def granted(number: int) -> Draft:
         "notice_version": 1,
         "commitment": digest,
     }
-    return Draft(EntryType.CONSENT_GRANTED, HOUSE, digest[:32], body, vf=datetime.now(UTC))
+    return Draft(EntryType.CONSENT_GRANTED, HOUSE, f"consent-{digest[:40]}", body)
 
 
 def head_read(ledger: Ledger, engine: Engine, name: str) -> Iterator[Line]:
