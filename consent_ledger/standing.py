@@ -14,7 +14,9 @@ What holds for one person and one purpose at one controller:
   renewed consent until their day, when one was told; with no act at all the person is neither barred
   nor consenting;
 - when a notice proves wrong, what was given under it is as if it had never been: a row `invalidated`
-  for each such person, at the position of the entry, neither bars nor consents.
+  for each such person, at the position of the entry, neither bars nor consents;
+- a no stands until something is validly given after it: when that runs out or proves invalid, the no
+  stands again.
 
 Two controllers never share a row: an objection at one says nothing at another.
 """
@@ -173,7 +175,7 @@ def forget(connection: Connection, controller: PartyId, person: PersonRef) -> No
 
 def barred(permit: Permit[Read], connection: Connection) -> frozenset[PersonRef]:
     """The persons whom the permit's purpose must not count, as recorded below the permit's size."""
-    refusing = _holding(permit, _BARRING)
+    refusing = _refusing(permit)
     return frozenset(
         PersonRef(person) for (person,) in connection.execute(refusing.union(_restricted(permit)))
     )
@@ -186,29 +188,6 @@ def consenting(permit: Permit[Read], connection: Connection) -> frozenset[Person
     return frozenset(
         PersonRef(person) for (person,) in connection.execute(agreed.except_(_restricted(permit)))
     )
-
-
-def latest(permit: Permit[Read], connection: Connection, person: PersonRef) -> ConsentAct | None:
-    """
-    The act that decides for one person and the permit's purpose; None when there is none.
-
-    `RESTRICTED` when a restriction stands, on whichever purpose; never `LIFTED`.
-    """
-    laid = _restricted(permit).where(standing.c.person == person).limit(1)
-    if connection.execute(laid).first() is not None:
-        return ConsentAct.RESTRICTED
-    act = connection.scalar(
-        _acts(permit)
-        .with_only_columns(standing.c.act)
-        .where(
-            standing.c.person == person,
-            standing.c.purpose == permit.purpose.value,
-            standing.c.act.not_in(_RESTRICTING),
-        )
-        .order_by(standing.c.position.desc())
-        .limit(1)
-    )
-    return None if act is None else ConsentAct(act)
 
 
 def rebuild(connection: Connection, acts: Iterable[Said]) -> int:
@@ -299,6 +278,39 @@ def _acts(permit: Permit[Read]) -> Select[str]:
     """The persons with an act at the permit's controller that the permit's reader may know of."""
     return select(standing.c.person).where(
         standing.c.controller == permit.controller, standing.c.position < permit.size
+    )
+
+
+def _refusing(permit: Permit[Read]) -> Select[str]:
+    """
+    The persons who said no to the permit's purpose, and nothing since by which it is allowed now.
+
+    Consent that ran out, or was given under a notice that proved wrong, allows nothing: then the no that
+    came before it stands again.
+    """
+    given, wrong = standing.alias(), standing.alias()
+    is_taken_back = exists().where(
+        wrong.c.controller == given.c.controller,
+        wrong.c.person == given.c.person,
+        wrong.c.purpose == given.c.purpose,
+        wrong.c.act == INVALIDATED,
+        wrong.c.position > given.c.position,
+        wrong.c.position < permit.size,
+        wrong.c.notice == given.c.notice,
+        wrong.c.notice_version == given.c.notice_version,
+    )
+    is_allowed_since = exists().where(
+        given.c.controller == standing.c.controller,
+        given.c.person == standing.c.person,
+        given.c.purpose == standing.c.purpose,
+        given.c.position > standing.c.position,
+        given.c.position < permit.size,
+        given.c.act.in_(_CONSENTING),
+        or_(given.c.until.is_(None), given.c.until > permit.at.date().isoformat()),
+        ~is_taken_back,
+    )
+    return _acts(permit).where(
+        standing.c.purpose == permit.purpose.value, standing.c.act.in_(_BARRING), ~is_allowed_since
     )
 
 

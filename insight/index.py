@@ -217,9 +217,8 @@ def _build(reach: Reach, permit: Permit[Read], connection: Connection) -> Lines:
 
 
 def _standing(permit: Permit[Read]) -> Hashable:
-    """What consents until a day stops on that day, so consent is counted by the day as well."""
-    day = permit.at.date() if permit.persons is PersonFilter.ONLY_CONSENTING else None
-    return permit.purpose, permit.persons, permit.standing_position, day
+    """What holds until a day stops on that day, so persons are counted by the day as well."""
+    return permit.purpose, permit.persons, permit.standing_position, permit.at.date()
 
 
 def _counted(permit: Permit[Read], connection: Connection, held: Lines) -> NDArray[np.bool_]:

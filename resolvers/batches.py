@@ -217,6 +217,8 @@ def _append(
             raise _Overtaken
         if spoke_since(permit, connection, picked.persons.values(), Position(seen)):
             raise _Overtaken
+        if vault.gone(controller, picked.persons.values()):
+            raise _Overtaken
         record(
             connection,
             [_said(given, given.rows[n], person, position, today) for n, person in picked.persons.items()],

@@ -147,6 +147,10 @@ def record_decision(
 
     def ride(connection: Connection, position: Position) -> None:
         """The step is judged where nothing can come between: in the entry's own transaction."""
+        if ask.house.vault.gone(permit.controller, [person]):
+            raise ConsentNotRecorded(
+                "PERSON_UNKNOWN", "The person was erased meanwhile, so nothing was recorded; ask again."
+            )
         _step(permit, connection, person, decision.act)
         one = Said(
             permit.controller,

@@ -30,6 +30,7 @@ from consent_ledger.right_requests import (
 )
 from consent_ledger.state import IllegalEntry
 from consent_ledger.vocabulary import ErasureMode, Right, RightOutcome
+from resolvers.consent import check_key
 from resolvers.gate import Inquiry, Receipt, entry_key
 from resolvers.persons import Erasure, desk_erase
 from resolvers.stops import receipts
@@ -83,6 +84,7 @@ def record_right_request(ask: Inquiry, right: Right, received: date, *, key: str
         raise RightRefused(
             "RECEIVED_ON", "The day of receipt lies in the future, or more than a year ago; see the date."
         )
+    check_key(key)
     idem = entry_key("right", ask, key)
 
     draft, rider = request(

@@ -387,5 +387,8 @@ def test_every_constraint_of_the_register_has_a_name() -> None:
         "client_secret",
         "signing_key",
         "revoked_token",
+        "passkey",
+        "published_text",
+        "consent_batch",
     }
     assert party_table.metadata is parties.metadata

@@ -158,6 +158,10 @@ def tried(engine: Engine, statements: list[str], way: Way) -> list[str]:
     return reasons
 
 
+WORDS = {"language": ("nl", "en")}
+"""Columns that take none but these."""
+
+
 def fill(looker: Connection) -> None:
     """Two rows in every table that is only added to, beside the ledger's own."""
     if looker.dialect.name == "postgresql":
@@ -171,7 +175,7 @@ def fill(looker: Connection) -> None:
                 if isinstance(column.type, Integer)
                 else bytes([number]) * 32
                 if isinstance(column.type, LargeBinary)
-                else f"{column.name}-{number}"
+                else WORDS.get(column.name, (f"{column.name}-0", f"{column.name}-1"))[number]
                 for column in table.columns
             }
             looker.execute(table.insert().values(values))

@@ -21,7 +21,6 @@ from consent_ledger.standing import (
     consenting,
     forget,
     invalidate,
-    latest,
     own_acts,
     rebuild,
     record,
@@ -82,7 +81,6 @@ def test_who_says_yes_after_no_is_in_again(engine: Engine, act: ConsentAct) -> N
 def test_who_said_nothing_is_neither_out_nor_consenting(engine: Engine) -> None:
     with reading(engine) as connection:
         assert barred(asks(), connection) == consenting(asks(), connection) == frozenset()
-        assert latest(asks(), connection, ADA) is None
 
 
 def test_an_act_counts_only_below_the_pinned_size(engine: Engine) -> None:
@@ -134,21 +132,6 @@ def test_lifting_a_restriction_brings_back_what_stood_before(engine: Engine) -> 
     )
     assert out(engine, asks()) == {ADA}
     assert agreed(engine, asks()) == {BEN}
-
-
-def test_the_deciding_act_is_named(engine: Engine) -> None:
-    keep(
-        engine,
-        (ADA, OWN, ACT.GRANTED),
-        (ADA, OWN, ACT.WITHDRAWN),
-        (ADA, STUDY, ACT.RESTRICTED),
-        (ADA, STUDY, ACT.LIFTED),
-        (BEN, OWN, ACT.OBJECTED),
-    )
-    with reading(engine) as connection:
-        named = [latest(asks(OWN, size), connection, ADA) for size in range(5)]
-        assert named == [None, ACT.GRANTED, ACT.WITHDRAWN, ACT.RESTRICTED, ACT.WITHDRAWN]
-        assert latest(asks(STUDY), connection, ADA) is None
 
 
 def test_an_act_is_kept_with_its_entry_or_not_at_all(engine: Engine) -> None:
@@ -221,6 +204,24 @@ def test_what_was_given_under_a_wrong_notice_is_as_if_it_never_was(engine: Engin
     assert agreed(engine, asks(size=11, controller=MUSE)) == {ADA}
     with reading(engine) as connection:
         assert stand(asks(), connection, ADA).state is ConsentState.INVALIDATED
+
+
+def test_an_objection_stands_again_when_what_was_given_after_it_no_longer_holds(engine: Engine) -> None:
+    with writing(engine) as connection:
+        record(
+            connection,
+            [
+                said((THEA, ADA, OWN, ACT.OBJECTED, Position(1))),
+                said((THEA, ADA, OWN, ACT.GRANTED, Position(2)), notice=("visitors", 1)),
+                said((THEA, BEN, OWN, ACT.OBJECTED, Position(3))),
+                said((THEA, BEN, OWN, ACT.GRANTED, Position(4)), until=date(2027, 7, 1)),
+            ],
+        )
+        invalidate(connection, THEA, "visitors", 1, Position(10), DAY)
+    before = permit(controller=THEA, at=datetime(2027, 6, 30, tzinfo=UTC), size=10)
+    assert out(engine, before) == frozenset()
+    assert out(engine, permit(controller=THEA, at=datetime(2027, 6, 30, tzinfo=UTC), size=11)) == {ADA}
+    assert out(engine, permit(controller=THEA, at=datetime(2027, 7, 1, tzinfo=UTC), size=11)) == {ADA, BEN}
 
 
 def test_an_erased_person_leaves_no_row(engine: Engine) -> None:
@@ -304,4 +305,3 @@ def check(connection: Connection, acts: list[Act], asked: Permit[Read]) -> None:
     no = {ACT.OBJECTED, ACT.WITHDRAWN, ACT.REFUSED, ACT.RESTRICTED}
     assert barred(asked, connection) == {person for person, act in decided.items() if act in no}
     assert consenting(asked, connection) == {person for person, act in decided.items() if act not in no}
-    assert latest(asked, connection, ADA) == decided.get(ADA)
