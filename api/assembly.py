@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,6 +17,7 @@ from consent_ledger.checkpoint import CheckpointStore, NoteRefused, Signer, Stor
 from consent_ledger.clock import Clock, system_clock
 from consent_ledger.cosigning import Policy, PolicyRefused
 from consent_ledger.database import Login, open_engine, reading
+from consent_ledger.entry import EntryType
 from consent_ledger.keyring import Keyring
 from consent_ledger.log import Ledger, ledger_entry
 from consent_ledger.vault import Vault
@@ -31,6 +32,9 @@ from resolvers.visitors import in_session
 
 SANDBOX_TODAY = date(2027, 7, 1)
 """The day that a sandbox's figures call today: where its seeded entries end."""
+
+_TAKES_OUT = (EntryType.SUBJECT_ERASED.value, EntryType.SUBJECT_STOPPED.value)
+"""Entries after which the vault must know somebody no more, or keep somebody out."""
 
 UNDER_WAY = timedelta(days=1)
 """
@@ -110,7 +114,8 @@ def assembled(
             stack.callback(witnessing.stop)
             witnessing.greet()  # before anything is written: one of them may know more than the database
         recorded = _recorded(engine)
-        vault = Vault.open(vault_engine, keyring, is_recorded=recorded)
+        vault = Vault.open(vault_engine, keyring, is_recorded=recorded, position_of=_position_of(engine))
+        vault.hold_to(_taken_out(engine))  # first: an older vault would finish what it has, and seem newer
         vault.finish_erasures(recorded, older_than=UNDER_WAY)
         vault.sweep(recorded, older_than=UNDER_WAY)
         house = House(
@@ -207,6 +212,37 @@ def _recorded(engine: Engine) -> Callable[[str], bool]:
             return connection.execute(found).first() is not None
 
     return is_recorded
+
+
+def _position_of(engine: Engine) -> Callable[[str], int | None]:
+    """Where the entry stands that takes somebody out under this key."""
+
+    def position_of(under: str) -> int | None:
+        with reading(engine) as connection:
+            found = select(ledger_entry.c.seq).where(
+                ledger_entry.c.idem == under, ledger_entry.c.type.in_(_TAKES_OUT)
+            )
+            return connection.scalar(found.order_by(ledger_entry.c.seq.desc()).limit(1))
+
+    return position_of
+
+
+def _taken_out(engine: Engine) -> Callable[[int], Sequence[tuple[int, str]]]:
+    """The entries after a position that take somebody out, each with its key; no others are read."""
+
+    def taken_out(after: int) -> Sequence[tuple[int, str]]:
+        with reading(engine) as connection:
+            return [
+                (seq, idem)
+                for one in _TAKES_OUT
+                for seq, idem in connection.execute(
+                    select(ledger_entry.c.seq, ledger_entry.c.idem)
+                    .where(ledger_entry.c.type == one, ledger_entry.c.seq > after)
+                    .order_by(ledger_entry.c.seq)
+                )
+            ]
+
+    return taken_out
 
 
 def _today(settings: Settings, engine: Engine, ledger: Ledger, clock: Clock) -> Callable[[], date]:

@@ -3,7 +3,7 @@
 from consent_ledger.vault.batches import Batch
 from consent_ledger.vault.erasing import Erased, Planned
 from consent_ledger.vault.links import Link, LinkKind
-from consent_ledger.vault.sealing import VaultRefused
+from consent_ledger.vault.sealing import VaultRefused, normalised
 from consent_ledger.vault.sessions import SESSION
 from consent_ledger.vault.statements import Opening, Statement, VaultConflict
 from consent_ledger.vault.tables import metadata
@@ -22,4 +22,5 @@ __all__ = [
     "VaultConflict",
     "VaultRefused",
     "metadata",
+    "normalised",
 ]

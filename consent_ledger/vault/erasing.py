@@ -30,7 +30,8 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from consent_ledger.database import reading, writing
-from consent_ledger.vault.pending import keep
+from consent_ledger.vault.carrying import note
+from consent_ledger.vault.pending import keep, stops_waiting
 from consent_ledger.vault.room import IsRecorded, Room, chunks, seconds
 from consent_ledger.vault.sealing import VaultRefused
 from consent_ledger.vault.tables import vault_claim, vault_erasure, vault_payload, vault_person
@@ -153,8 +154,12 @@ class Erasing(Room):
         To be called after the entry. Nothing depends on it but how soon; a crash before it is made up
         for at the next start, or when somebody meets the person.
         """
+        with reading(self._engine) as connection:
+            is_stop = bool(stops_waiting(connection, [under]))
+        position = self._position_of(under) if is_stop else None
         with writing(self._engine) as connection:
             keep(connection, [under])
+            note(connection, [position])
             plans = _plans(connection, vault_erasure.c.under == under)
         self._finish(plans)
         return plans
@@ -225,8 +230,10 @@ class Erasing(Room):
         """Destroy, leave no trace, and only then forget the plan: a crash between is gone through again."""
         if not plans:
             return
+        positions = [self._position_of(plan.under) for plan in plans]
         with writing(self._engine) as connection:
             self._destroy(connection, plans)
+            note(connection, positions)
         if self._leave_no_trace():  # otherwise they are gone, and the plan stays until their traces are
             with writing(self._engine) as connection:
                 _drop(connection, plans)

@@ -68,6 +68,12 @@ def waiting(connection: Connection, until: int) -> set[str]:
     return keys
 
 
+def stops_waiting(connection: Connection, unders: Iterable[str]) -> set[str]:
+    """Those of these keys under which somebody waits to be kept out."""
+    query = select(vault_stop.c.under).where(vault_stop.c.under.in_(sorted(unders)))
+    return set(connection.scalars(query))
+
+
 def keep(connection: Connection, unders: Iterable[str]) -> None:
     """These keys have their entry: what they made or met is pending no more. Repeatable."""
     for under in unders:

@@ -17,6 +17,9 @@ from consent_ledger.vocabulary import PartyId
 IsRecorded = Callable[[str], bool]
 """Whether the ledger holds an entry with this idempotency key."""
 
+PositionOf = Callable[[str], int | None]
+"""The position of the entry with this key that takes somebody out (erased or stopped); None without one."""
+
 _CHUNK = 5_000  # values in one IN: SQLite allows 32,766 parameters
 
 T = TypeVar("T")
@@ -41,14 +44,21 @@ def nobody_knows(_: str) -> bool:
     return False
 
 
+def no_position(_: str) -> None:
+    """The same, of positions."""
+
+
 class Room:
     """One vault's database and keys."""
 
-    __slots__ = ("_engine", "_is_recorded", "_keys")
+    __slots__ = ("_engine", "_is_recorded", "_keys", "_position_of")
 
-    def __init__(self, engine: Engine, keyring: Keyring, is_recorded: IsRecorded) -> None:
+    def __init__(
+        self, engine: Engine, keyring: Keyring, is_recorded: IsRecorded, position_of: PositionOf = no_position
+    ) -> None:
         self._engine = engine
         self._is_recorded = is_recorded
+        self._position_of = position_of
         self._keys = Keys(keyring)
         with reading(engine) as connection:
             is_new = not self._keys.epochs(connection)

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import unicodedata
 
 from cryptography.exceptions import InvalidTag
@@ -54,6 +55,23 @@ _LINK = b"cultuurinzicht/visitor-link/1\0"
 _SESSION = b"cultuurinzicht/visitor-session/1\0"
 _SENT = b"cultuurinzicht/link-sent/1\0"
 
+_PLAIN = re.compile(r"[a-z0-9._+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII)
+"""In its one form as it stands; nearly all of an import are, and it is asked for each."""
+
+_PART = r"[^\s@<>()\[\],;:\"\\]+"
+_QUOTED = re.compile(r"\"([\w!#$%&'*+/=?^`{|}~.-]+)\"")
+_BARE = re.compile(rf"({_PART}|{_QUOTED.pattern.replace('(', '(?:')})@({_PART})")
+_LABEL = re.compile(r"[^\s@<>()\[\],;:\"\\./\u3002]+")
+_WRAPPED = re.compile(r"(?i:mailto):(.+)|(?:\"[^\"<>]*\"|[^\"<>,;:]*)<([^<>]+)>", re.DOTALL)
+_LONGEST = 1_000  # characters; RFC 5321 ends at 254, and a name around it is no novel
+_LONGEST_LABEL = 63  # RFC 1035
+
+_UNSEEN = dict.fromkeys(
+    (0xAD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF)
+)
+_JOINERS = dict.fromkeys((0x200C, 0x200D))  # in some scripts part of a label: RFC 5892, appendix A
+_FULL_STOPS = str.maketrans({"\u3002": ".", "\uff0e": ".", "\uff61": "."})  # RFC 3490, section 3.1
+
 
 class VaultRefused(Exception):
     """The vault cannot do what was asked. The sentence never holds a personal value."""
@@ -66,13 +84,19 @@ class VaultRefused(Exception):
 
 def normalise(identifier: str) -> bytes:
     """
-    The one form of an identifier: Unicode NFKC, trimmed, and without case when it is an e-mail address.
+    The one form of an identifier, as the bytes that are hashed and sealed; of that form it is the form itself.
+
+    All: Unicode NFKC, trimmed. What holds an `@` also loses what nobody sees (soft hyphen, zero-width space,
+    marks of direction) and upper case (`lower`, never `casefold`: ß is not ss, and ς is not σ, or two domains
+    would be one). When it is one address, `mailto:`, a name around `<...>` and needless quotes come off. Of
+    its domain, ideographic full stops are `.`, the dot at the end comes off, and a label in Punycode
+    (RFC 3492) is the Unicode it stands for, so that both are one; a label that does not stand for what
+    IDNA 2008 could have made it of stays. What is not one address stays one text. A plus form
+    (`ada+tickets@`) is another address: only its mail server knows whether it is another mailbox.
 
     An empty one is refused: it would make one person of everybody without an address.
     """
-    text = unicodedata.normalize("NFKC", identifier).strip()
-    if "@" in text:
-        text = unicodedata.normalize("NFKC", text.casefold())
+    text = identifier if _PLAIN.fullmatch(identifier) and "xn--" not in identifier else _one_form(identifier)
     if not text:
         raise VaultRefused("IDENTIFIER_EMPTY", "An identifier is empty.")
     try:
@@ -80,6 +104,51 @@ def normalise(identifier: str) -> bytes:
     except UnicodeEncodeError:
         # `from None`: the original carries the identifier
         raise VaultRefused("IDENTIFIER_UNREADABLE", "An identifier is not Unicode text.") from None
+
+
+def normalised(identifier: str) -> str:
+    """`normalise` as text: what is sealed as somebody's address, and the only one a mail may go to."""
+    return normalise(identifier).decode()
+
+
+def _one_form(identifier: str) -> str:
+    text = unicodedata.normalize("NFKC", identifier).strip()
+    if "@" not in text:
+        return text
+    text = unicodedata.normalize("NFKC", text.translate(_UNSEEN)).strip()
+    bare = _BARE.fullmatch(_unwrapped(text)) if len(text) <= _LONGEST else None
+    if bare is None:
+        return _lower(text)
+    name, domain = bare.groups()
+    quoted = _QUOTED.fullmatch(name)
+    labels = domain.translate(_FULL_STOPS).removesuffix(".").split(".")
+    if not all(labels):
+        return _lower(text)
+    return f"{_lower(quoted[1] if quoted else name)}@{'.'.join(map(_label, labels))}"
+
+
+def _unwrapped(text: str) -> str:
+    """What stands inside `mailto:` and `Name <...>`, however they are nested."""
+    while (wrapped := _WRAPPED.fullmatch(text)) is not None:
+        text = (wrapped[1] or wrapped[2]).strip()
+    return text
+
+
+def _label(label: str) -> str:
+    low = _lower(label)
+    if not (low.startswith("xn--") and low.isascii() and len(low) <= _LONGEST_LABEL):
+        return low
+    try:
+        meant = low[4:].encode().decode("punycode")
+        is_that = meant.encode("punycode") == low[4:].encode()
+    except ValueError:
+        return low
+    is_one = _LABEL.fullmatch(meant) is not None and meant.translate(_JOINERS).isprintable()
+    return meant if is_that and is_one and not meant.isascii() and _lower(meant) == meant else low
+
+
+def _lower(text: str) -> str:
+    return unicodedata.normalize("NFKC", text.lower())
 
 
 def lookup_key(secret: bytes, controller: str) -> bytes:

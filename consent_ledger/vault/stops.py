@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, text
 
 from consent_ledger.database import reading, writing
 from consent_ledger.vault import sealing
+from consent_ledger.vault.carrying import note
 from consent_ledger.vault.room import Room, seconds
 from consent_ledger.vault.tables import vault_stop
 
@@ -42,8 +43,7 @@ class Stops(Room):
         """
         [lookup] = self._stop_lookups([identifier])
         with writing(self._engine) as connection:
-            if any(key in {"", under} for _, key in _stops(connection, [lookup])):
-                return
+            # also beside another of the same person: the entry must find what it asks for
             connection.execute(_ADD, {"lookup": lookup, "under": under, "made": seconds()})
 
     def stopped(self, identifiers: Sequence[str]) -> set[int]:
@@ -65,7 +65,11 @@ class Stops(Room):
         Durable on return. Nothing else is undone: who was erased stays erased.
         """
         [lookup] = self._stop_lookups([identifier])
+        with reading(self._engine) as connection:
+            waiting = [under for _, under in _stops(connection, [lookup]) if under]
+        positions = [self._position_of(under) for under in waiting]
         with writing(self._engine) as connection:
+            note(connection, positions)
             removed = connection.execute(delete(vault_stop).where(vault_stop.c.lookup == lookup)).rowcount
         if removed:
             self._leave_no_trace()

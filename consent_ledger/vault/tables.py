@@ -153,3 +153,11 @@ vault_sent = Table(
     Index(None, "since"),
 )
 """How many one-time links went to an address in the last day; no row after that."""
+
+vault_carried_out = Table(
+    "vault_carried_out",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 1: there is one row at most
+    Column("position", BigInteger),  # null: a vault of before this was noted
+)
+"""The newest entry of the ledger that took somebody out and was carried out here; no row: none was yet."""

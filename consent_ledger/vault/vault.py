@@ -38,11 +38,12 @@ from sqlalchemy import Engine, delete
 from consent_ledger.database import reading, writing
 from consent_ledger.keyring import Keyring
 from consent_ledger.vault.batches import Batches
+from consent_ledger.vault.carrying import Carrying, note
 from consent_ledger.vault.epochs import Epochs
 from consent_ledger.vault.finding import Finding
 from consent_ledger.vault.links import Links
-from consent_ledger.vault.pending import forget, keep, waiting
-from consent_ledger.vault.room import IsRecorded, nobody_knows, seconds
+from consent_ledger.vault.pending import forget, keep, stops_waiting, waiting
+from consent_ledger.vault.room import IsRecorded, PositionOf, chunks, no_position, nobody_knows, seconds
 from consent_ledger.vault.sessions import Sessions, expire
 from consent_ledger.vault.stops import Stops
 from consent_ledger.vault.tables import vault_link
@@ -50,7 +51,7 @@ from consent_ledger.vault.tables import vault_link
 _NOW = timedelta(0)
 
 
-class Vault(Finding, Batches, Epochs, Stops, Links, Sessions):
+class Vault(Finding, Batches, Epochs, Stops, Links, Sessions, Carrying):
     """Persons, their keys and what they said. Safe between threads and processes."""
 
     __slots__ = ()
@@ -59,15 +60,23 @@ class Vault(Finding, Batches, Epochs, Stops, Links, Sessions):
         return "<Vault>"
 
     @classmethod
-    def open(cls, engine: Engine, keyring: Keyring, *, is_recorded: IsRecorded = nobody_knows) -> Self:
+    def open(
+        cls,
+        engine: Engine,
+        keyring: Keyring,
+        *,
+        is_recorded: IsRecorded = nobody_knows,
+        position_of: PositionOf = no_position,
+    ) -> Self:
         """
         Open the vault in `engine` (login VAULT, migrated) with the secrets of `keyring`.
 
         `is_recorded` asks the ledger for an entry by its idempotency key: with it, an erasure or a stop
-        holds from its entry on, also when the process that recorded it died. Raises `VaultRefused` when
+        holds from its entry on, also when the process that recorded it died. `position_of` asks where an
+        entry stands that takes somebody out; what was carried out is noted by it. Raises `VaultRefused` when
         the vault was sealed with another keyring: going on would make a new person of everybody.
         """
-        return cls(engine, keyring, is_recorded)
+        return cls(engine, keyring, is_recorded, position_of)
 
     def sweep(self, is_recorded: IsRecorded, *, older_than: timedelta = _NOW) -> int:
         """
@@ -82,8 +91,14 @@ class Vault(Finding, Batches, Epochs, Stops, Links, Sessions):
         with reading(self._engine) as connection:
             pending = waiting(connection, until)
         recorded = {under for under in pending if is_recorded(under)}
+        with reading(self._engine) as connection:
+            stops = {
+                under for chunk in chunks(sorted(recorded)) for under in stops_waiting(connection, chunk)
+            }
+        positions = [self._position_of(under) for under in stops]
         with writing(self._engine) as connection:
             keep(connection, sorted(recorded))
+            note(connection, positions)
             forgotten = forget(connection, sorted(pending - recorded), until)
             connection.execute(delete(vault_link).where(vault_link.c.expires <= seconds()))
             expire(connection)

@@ -32,6 +32,8 @@ def test_a_stop_is_inert_until_its_entry_and_then_holds(vault: Vault, vault_engi
     assert vault.stopped(["x@x.example", MAIL, MAIL.upper(), "ada@x.example", f" {MAIL}"]) == {1, 2, 4}
     assert rows(vault_engine) == [("", False)], "it does not even tell by which entry"
     vault.stop(MAIL, under="again")
+    assert rows(vault_engine) == [("", False), ("again", True)], "its entry must find what it asks for"
+    vault.settle("again")
     assert rows(vault_engine) == [("", False)]
 
 
