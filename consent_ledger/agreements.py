@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from consent_ledger.entry import Actor, Draft, Entry, EntryType, Json, canonical
 from consent_ledger.passkeys import Assertion
-from consent_ledger.records import instant, items, number, texts
+from consent_ledger.records import Ending, instant, items, number, texts
 from consent_ledger.vocabulary import (
     AgreementId,
     Assurance,
@@ -73,6 +73,7 @@ class Agreement:
     ended_by: PartyId | None
     refused_by: PartyId | None
     seqs: tuple[int, ...]
+    ending: Ending | None = None
 
     @property
     def parties(self) -> frozenset[PartyId]:

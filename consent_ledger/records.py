@@ -19,12 +19,21 @@ from consent_ledger.vocabulary import (
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """The entry by which something ended, and when that was recorded."""
+
+    seq: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Party:
     kind: PartyKind
     organisation: PartyId
     sandbox: bool
     is_open: bool
     seq: int
+    ending: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,8 @@ class Client:
     scopes: frozenset[Scope]
     is_live: bool
     seq: int
+    ending: Ending | None = None
+    """The last time that it was revoked, also when it was granted something since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from consent_ledger.agreements import Agreement, proposed
 from consent_ledger.entry import Entry, EntryType
 from consent_ledger.fold.errors import IllegalEntry
-from consent_ledger.fold.fold import TAKES, Fold, recorded_at, speaks_for
+from consent_ledger.fold.fold import TAKES, Fold, ending, recorded_at, speaks_for
 from consent_ledger.fold.members import asserted, signed_by, standing_key
 from consent_ledger.passkeys import acceptance_challenge
 from consent_ledger.vocabulary import PLATFORM, AgreementId, Assurance, PartyId
@@ -63,6 +63,8 @@ def _open(fold: Fold, entry: Entry) -> tuple[Agreement, PartyId]:
 
 def _accepted(fold: Fold, entry: Entry) -> tuple[Agreement, PartyId]:
     known, party = _open(fold, entry)
+    if party != PLATFORM:
+        fold.open_party(party)
     if entry.body["terms_sha256"] != known.terms_sha256:
         raise IllegalEntry("OTHER_TERMS", "what was accepted is not what was proposed")
     if known.is_expired(recorded_at(entry)):
@@ -106,12 +108,17 @@ def agreement_refused(fold: Fold, entry: Entry) -> None:
     known, party = _open(fold, entry)
     if known.is_accepted:
         raise IllegalEntry("ALREADY_ACCEPTED", "an agreement that stands is ended, not refused")
-    fold.put("agreements", known.id, replace(known, refused_by=party, seqs=(*known.seqs, entry.seq)))
+    _over(fold, entry, replace(known, refused_by=party))
 
 
 def agreement_ended(fold: Fold, entry: Entry) -> None:
     known, party = _open(fold, entry)
-    fold.put("agreements", known.id, replace(known, ended_by=party, seqs=(*known.seqs, entry.seq)))
+    _over(fold, entry, replace(known, ended_by=party))
+
+
+def _over(fold: Fold, entry: Entry, agreement: Agreement) -> None:
+    over = replace(agreement, seqs=(*agreement.seqs, entry.seq), ending=ending(entry))
+    fold.put("agreements", agreement.id, over)
 
 
 TAKES.update(

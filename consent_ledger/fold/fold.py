@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from consent_ledger.entry import DECIDING, Entry, EntryType
 from consent_ledger.fold.errors import IllegalEntry, UnknownEntry
-from consent_ledger.records import Party, day, instant
-from consent_ledger.vocabulary import PLATFORM, PartyId
+from consent_ledger.records import Ending, Party, day, instant
+from consent_ledger.vocabulary import PLATFORM, PartyId, PartyKind
 
 if TYPE_CHECKING:
     from consent_ledger.state import State  # the state folds itself
@@ -90,6 +90,18 @@ def speaks_for(entry: Entry, party: PartyId) -> None:
     """Nobody speaks in the name of another; the platform does, and is seen to."""
     if entry.actor.party not in {party, PLATFORM}:
         raise IllegalEntry("NOT_A_PARTY", "only the organisation itself can speak for itself")
+
+
+def governs(fold: Fold, entry: Entry) -> None:
+    """The common rules are the platform's, and those of an organisation that watches over them."""
+    actor = entry.actor.party
+    if actor != PLATFORM and fold.open_party(actor).kind is not PartyKind.STEWARD:
+        raise IllegalEntry("NOT_A_PARTY", "only the platform and its stewards make the common rules")
+
+
+def ending(entry: Entry) -> Ending:
+    """That something ended by this entry."""
+    return Ending(entry.seq, recorded_at(entry))
 
 
 def recorded_on(entry: Entry) -> date:

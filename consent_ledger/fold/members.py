@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from consent_ledger.entry import Entry, EntryType
 from consent_ledger.fold.errors import IllegalEntry
-from consent_ledger.fold.fold import TAKES, Fold, speaks_for
+from consent_ledger.fold.fold import TAKES, Fold, ending, governs, speaks_for
 from consent_ledger.passkeys import Assertion, AssertionRefused, check_assertion, key_challenge
 from consent_ledger.records import Client, HouseKey, Party, texts
 from consent_ledger.vocabulary import (
@@ -28,6 +28,7 @@ def created(fold: Fold, entry: Entry) -> None:
 
 def party_registered(fold: Fold, entry: Entry) -> None:
     party = PartyId(str(entry.body["party"]))
+    governs(fold, entry)
     if party in fold.see("parties") or party == PLATFORM:
         raise IllegalEntry("ALREADY_REGISTERED", "an organisation with this id is registered already")
     fold.put(
@@ -45,12 +46,15 @@ def party_registered(fold: Fold, entry: Entry) -> None:
 
 def party_closed(fold: Fold, entry: Entry) -> None:
     party = PartyId(str(entry.body["party"]))
-    fold.put("parties", party, replace(fold.open_party(party), is_open=False, seq=entry.seq))
+    known = fold.open_party(party)
+    speaks_for(entry, party)
+    fold.put("parties", party, replace(known, is_open=False, seq=entry.seq, ending=ending(entry)))
 
 
 def scope_granted(fold: Fold, entry: Entry) -> None:
     client, party = ClientId(str(entry.body["client"])), PartyId(str(entry.body["party"]))
     fold.open_party(party)
+    speaks_for(entry, party)
     known = fold.see("clients").get(client)
     if isinstance(known, Client) and known.party != party:
         raise IllegalEntry("FOREIGN_CLIENT", "this application belongs to another organisation")
@@ -63,6 +67,7 @@ def scope_granted(fold: Fold, entry: Entry) -> None:
             frozenset(Scope(scope) for scope in texts(entry.body["scopes"])),
             is_live=True,
             seq=entry.seq,
+            ending=known.ending if isinstance(known, Client) else None,
         ),
     )
 
@@ -72,7 +77,9 @@ def scope_revoked(fold: Fold, entry: Entry) -> None:
     known = fold.see("clients").get(client)
     if not isinstance(known, Client) or known.party != entry.body["party"]:
         raise IllegalEntry("UNKNOWN_CLIENT", "this application is not registered for this organisation")
-    fold.put("clients", client, replace(known, is_live=False, scopes=frozenset(), seq=entry.seq))
+    speaks_for(entry, known.party)
+    revoked = replace(known, is_live=False, scopes=frozenset(), seq=entry.seq, ending=ending(entry))
+    fold.put("clients", client, revoked)
 
 
 def key_registered(fold: Fold, entry: Entry) -> None:

@@ -40,6 +40,7 @@ def _said(fold: Fold, entry: Entry, *, gives: bool) -> None:
         fold.open_party(controller)
     else:
         fold.known_party(controller)
+    speaks_for(entry, controller)
     published = published_purpose(fold, Purpose(str(entry.body["purpose"])))
     if number(entry.body["purpose_version"]) > published.version:
         raise IllegalEntry("VERSION", "this version of the purpose has not been published")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from consent_ledger.entry import Entry, EntryType
 from consent_ledger.fold.errors import IllegalEntry
-from consent_ledger.fold.fold import TAKES, Fold, recorded_on, speaks_for
+from consent_ledger.fold.fold import TAKES, Fold, governs, recorded_on, speaks_for
 from consent_ledger.records import Notice, PublishedPurpose, RecordedBasis, day, number, texts
 from consent_ledger.vocabulary import LawfulBasis, PartyId, Purpose
 
 
 def purpose_published(fold: Fold, entry: Entry) -> None:
     purpose, version = Purpose(str(entry.body["purpose"])), number(entry.body["version"])
+    governs(fold, entry)
     known = fold.see("purposes").get(purpose)
     if version != (known.version + 1 if isinstance(known, PublishedPurpose) else 1):
         raise IllegalEntry("VERSION", "versions of a purpose follow each other, from 1")
@@ -26,6 +27,7 @@ def purpose_published(fold: Fold, entry: Entry) -> None:
 def basis_recorded(fold: Fold, entry: Entry) -> None:
     controller, purpose = PartyId(str(entry.body["controller"])), Purpose(str(entry.body["purpose"]))
     fold.open_party(controller)
+    speaks_for(entry, controller)
     published = published_purpose(fold, purpose)
     basis = LawfulBasis(str(entry.body["basis"]))
     if entry.body["purpose_version"] != published.version or basis not in published.bases:
@@ -46,6 +48,7 @@ def published_purpose(fold: Fold, purpose: Purpose) -> PublishedPurpose:
 def notice_published(fold: Fold, entry: Entry) -> None:
     controller, notice = PartyId(str(entry.body["controller"])), str(entry.body["notice"])
     fold.open_party(controller)
+    speaks_for(entry, controller)
     version = number(entry.body["version"])
     if version != told_version(fold, controller, notice) + 1:
         raise IllegalEntry("VERSION", "versions of a notice follow each other, from 1")
@@ -79,16 +82,19 @@ def told_version(fold: Fold, controller: PartyId, notice: object) -> int:
 
 
 def definition_published(fold: Fold, entry: Entry) -> None:
+    governs(fold, entry)
     name = str(entry.body["definition"]), str(entry.body["version"])
     fold.put("definitions", name, str(entry.body["sha256"]))
 
 
 def segments_published(fold: Fold, entry: Entry) -> None:
+    governs(fold, entry)
     name = str(entry.body["model"]), str(entry.body["version"])
     fold.put("segment_models", name, str(entry.body["sha256"]))
 
 
 def policy_published(fold: Fold, entry: Entry) -> None:
+    governs(fold, entry)
     fold.put("policies", str(entry.body["policy"]), str(entry.body["sha256"]))
 
 

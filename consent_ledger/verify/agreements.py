@@ -24,13 +24,13 @@ def agreements(standing: Standing, entry: Entry) -> Rules:
         return
     is_refusal = entry.kind == "agreement.refused"
     yield not (is_refusal and known.stood(entry.seq)), "an agreement that stands is ended, not refused"
-    known.over = entry.seq
+    known.over = entry.seq, entry.rt
 
 
 def _proposals(standing: Standing, entry: Entry) -> Rules:
     body, rt = entry.body, entry.rt
     terms = body["terms"]
-    made = Agreement(entry.seq, terms, body["terms_sha256"], entry.vt)
+    made = Agreement(entry.seq, terms, body["terms_sha256"], entry.vf, entry.vt)
     gives, parties = made.parties("source", "both"), made.parties()
     begins, ends = terms["period_start"], terms["period_end"]
     yield hashlib.sha256(canonical(terms)).hexdigest() == made.digest, "the terms are not those hashed"
@@ -51,6 +51,7 @@ def _proposals(standing: Standing, entry: Entry) -> Rules:
 def _acceptances(standing: Standing, entry: Entry, known: Agreement) -> Rules:
     """In the first form the operator says that a house accepted; in the second the house itself signed."""
     body, party = entry.body, entry.body["party"]
+    yield party == PLATFORM or standing.is_member(party), "who accepts is no member of the platform"
     yield body["terms_sha256"] == known.digest, "what was accepted is not what was proposed"
     yield known.until is None or known.until > entry.rt, "the proposal had expired"
     yield party not in known.accepted, "this organisation accepted already"

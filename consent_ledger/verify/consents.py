@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from consent_ledger.verify.line import Entry
-from consent_ledger.verify.standing import Rules, Standing
+from consent_ledger.verify.standing import PLATFORM, Rules, Standing
 
 
 def rulebook(standing: Standing, entry: Entry) -> Rules:
@@ -52,6 +52,7 @@ def consents(standing: Standing, entry: Entry) -> Rules:
         yield somebody > 0, "it tells of nobody"
     is_there = standing.is_member(controller) if gives else standing.was_member(controller)
     yield is_there, "it is about no member of the platform"
+    yield entry.party == PLATFORM or entry.party == controller, "it was said in the name of another"  # noqa: PLR1714 - often
     published = standing.purposes.get(body["purpose"], (0, []))[0]
     yield body["purpose_version"] <= published, "this version of the purpose was not published"
     notice, version = body["notice"], body["notice_version"]

@@ -28,11 +28,24 @@ _SPEAKER = {
     **dict.fromkeys(("disclosure.recorded", "refusal.recorded", "refusal.recorded/2"), "recipient"),
     **dict.fromkeys(("right.requested", "right.extended", "right.answered"), "controller"),
     **dict.fromkeys(("subject.erased", "notice.invalidated"), "controller"),
+    **dict.fromkeys(("basis.recorded", "notice.published"), "controller"),
+    **dict.fromkeys(("party.closed", "scope.granted", "scope.revoked"), "party"),
+    "import.accepted": "institution",
+    "export.issued": "recipient",
     "sample.opened": "recipient",
     "agreement.proposed": "proposer",
 }
 """The field that names who says it: that organisation or the platform must have said it."""
-_PLATFORM_ALONE = frozenset({"vault.kek_rotated", "vault.kek_destroyed"})
+_PLATFORM_ALONE = frozenset(
+    {"vault.kek_rotated", "vault.kek_destroyed", "release.sealed", "release.retracted"},
+)
+_COMMON_RULES = frozenset(
+    {
+        *("party.registered", "purpose.published", "definition.published", "segments.published"),
+        "policy.published",
+    },
+)
+"""What the platform says, or one of its stewards."""
 _Steps = Callable[[Standing, Entry], Rules]
 _STEPS: dict[str, _Steps] = {
     **dict.fromkeys(("ledger", "party", "scope"), members),
@@ -101,13 +114,16 @@ def _named(standing: Standing, entry: Entry) -> Rules:
         yield actor in {body[_SPEAKER[kind]], PLATFORM}, "it was said in the name of another"
     if kind in _PLATFORM_ALONE:
         yield actor == PLATFORM, "only the platform says so"
+    if kind in _COMMON_RULES:
+        is_said = actor == PLATFORM or actor in standing.stewards
+        yield is_said, "only the platform and its stewards make the common rules"
 
 
 def _both(kind: str, steps: _Steps | None) -> _Steps:
     """The rules for a type; for the most frequent one, which names nobody in these ways, only its own."""
     if steps is None:
         return _named
-    if not any(kind in table for table in (_MEMBER, _ONCE_MEMBER, _SPEAKER, _PLATFORM_ALONE)):
+    if not any(kind in table for table in (_MEMBER, _ONCE_MEMBER, _SPEAKER, _PLATFORM_ALONE, _COMMON_RULES)):
         return steps
 
     def both(standing: Standing, entry: Entry) -> Rules:

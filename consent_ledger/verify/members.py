@@ -16,14 +16,20 @@ def members(standing: Standing, entry: Entry) -> Rules:
         case "party.registered":
             yield body["party"] not in standing.parties, "this organisation is registered already"
             standing.parties[body["party"]] = True
+            if body["kind"] == "steward":
+                standing.stewards.add(body["party"])
         case "party.closed":
             standing.parties[body["party"]] = False
+            standing.left[body["party"]] = entry.seq, entry.rt
         case "scope.granted":
             owner = standing.clients.setdefault(body["client"], body["party"])
             yield owner == body["party"], "this application belongs to another organisation"
+            standing.live_clients.add(body["client"])
         case "scope.revoked":
             owner = standing.clients.get(body["client"], "")
             yield owner == body["party"], "no such application was registered"
+            standing.live_clients.discard(body["client"])
+            standing.revoked[body["client"]] = entry.seq, entry.rt
 
 
 def keys(standing: Standing, entry: Entry) -> Rules:

@@ -30,9 +30,11 @@ class Agreement:
     seq: int
     terms: dict[str, Any]
     digest: str
+    since: str | None
     until: str | None
     accepted: dict[str, int] = field(default_factory=dict)  # party: position
-    over: int | None = None
+    over: tuple[int, str] | None = None
+    """The position that ended it, and when that was recorded."""
 
     def parties(self, *roles: str) -> set[str]:
         """Its parties; with `roles`, those that have one of them."""
@@ -41,7 +43,7 @@ class Agreement:
     def stood(self, size: int) -> bool:
         """Whether every party had accepted it, and none had ended it, within the first `size` entries."""
         is_accepted = all(self.accepted.get(party, size) < size for party in self.parties())
-        return is_accepted and (self.over is None or self.over >= size)
+        return is_accepted and (self.over is None or self.over[0] >= size)
 
 
 @dataclass
@@ -60,7 +62,11 @@ class Standing:
     origin: str
     is_sandbox: bool = False
     parties: dict[str, bool] = field(default_factory=lambda: {PLATFORM: False})  # id: is an open member
+    stewards: set[str] = field(default_factory=set)
+    left: dict[str, tuple[int, str]] = field(default_factory=dict)  # party: by which entry, recorded when
     clients: dict[str, str] = field(default_factory=dict)  # id: whose
+    live_clients: set[str] = field(default_factory=set)
+    revoked: dict[str, tuple[int, str]] = field(default_factory=dict)  # client: by which entry, the last time
     keys: dict[str, Key] = field(default_factory=dict)
     keys_of: dict[str, set[str]] = field(default_factory=dict)  # party: keys that stand; empty after a loss
     purposes: dict[str, tuple[int, list[str]]] = field(default_factory=dict)  # version, possible bases

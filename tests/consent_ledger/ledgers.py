@@ -109,7 +109,7 @@ def issued(idem: str, stop: int = 0, actor: Actor = OPERATOR) -> Draft:
         EntryType.EXPORT_ISSUED,
         actor,
         idem,
-        {"recipient": "platform", "client": "platform", "start": 0, "stop": stop},
+        {"recipient": actor.party, "client": actor.client, "start": 0, "stop": stop},
     )
 
 
