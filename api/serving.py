@@ -81,5 +81,7 @@ class _Server(uvicorn.Server):
 def _not_ours(settings: Settings, error: OSError) -> SettingsRefused:
     if error.errno == errno.EADDRINUSE:
         other = settings.port + 1 if settings.port < 65535 else 8000
-        return SettingsRefused(f"Port {settings.port} is taken; choose another one, such as PORT={other}.")
+        return SettingsRefused(
+            f"Port {settings.port} is taken; choose another one, such as --port {other} (with make: PORT={other})."
+        )
     return SettingsRefused(f"The address {settings.host}:{settings.port} cannot be listened on.")

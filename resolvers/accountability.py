@@ -22,6 +22,7 @@ from consent_ledger.lookup import entries_at, entries_of, first_on
 from consent_ledger.parties import names
 from consent_ledger.permit import Permit, Read, Refusal
 from consent_ledger.question import decisions_question
+from consent_ledger.state import State
 from consent_ledger.vocabulary import (
     PLATFORM,
     AgreementId,
@@ -117,6 +118,11 @@ def received_under(ask: Inquiry, recipient: PartyId) -> list[AgreementId] | Refu
     return [one.id for one in known if permit.controller in one.recipients and one.is_active(ask.snapshot.at)]
 
 
+def _is_known(state: State, client: ClientId | None, party: PartyId | None) -> bool:
+    """Whether it was ever registered: of a slip of the pen nothing would be found, and all would seem clear."""
+    return client in {*state.clients, PLATFORM} if client is not None else party in {*state.parties, PLATFORM}
+
+
 def breach(
     ask: Inquiry,
     *,
@@ -141,6 +147,11 @@ def breach(
     if sum(one is not None for one in (client, recipient, controller)) != 1:
         raise AccountRefused(
             "ONE_OF_THREE", "Say exactly one of these: which client, which recipient or which controller."
+        )
+    if not _is_known(ask.snapshot.state, client, recipient or controller):
+        raise AccountRefused(
+            "UNKNOWN",
+            "The ledger knows no such application or organisation; write its id as it is registered.",
         )
     asked = breaches.Asked(
         _utc(since),

@@ -45,7 +45,8 @@ _SAID = {
         "ALREADY_ANSWERED", "This request was answered already; a new question is a new request."
     ),
     "DUE": RightRefused(
-        "ALREADY_EXTENDED", "This request was extended already; it is answered by its day at the latest."
+        "ALREADY_EXTENDED",
+        "This request was extended already, or its day has passed; it is answered by its day at the latest.",
     ),
 }
 """The fold's refusals in the words of a desk."""

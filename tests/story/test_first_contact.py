@@ -195,7 +195,10 @@ def test_a_taken_port_is_said_before_anything_is_made(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         for command in ("demo", "serve"):
             done = run(command, "--port", str(port), data=tmp_path / "var")
-            assert sentence(done) == f"Port {port} is taken; choose another one, such as PORT={port + 1}."
+            assert (
+                sentence(done)
+                == f"Port {port} is taken; choose another one, such as --port {port + 1} (with make: PORT={port + 1})."
+            )
     assert not (tmp_path / "var").exists()
 
 
