@@ -26,9 +26,10 @@ def routes(parts: Assembled) -> list[Route]:
         return JSONResponse({"status": "alive"}, headers=NO_STORE)
 
     async def ready(_: Request) -> Response:
-        """Whether the head of the ledger can be read: without it everything is refused."""
+        """Whether the head of the ledger can be read, and the ledger writes: else what matters is refused."""
 
         def read(_: str) -> Response:
+            house.ledger.check_writing()
             with reading(house.engine) as connection:
                 snapshot = house.ledger.pin(connection)
                 snapshot.end()

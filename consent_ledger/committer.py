@@ -178,6 +178,11 @@ class Committer:
             waiting, self._waiting = list(self._waiting), deque()
         tell(waiting, None, refused)
 
+    @property
+    def refused(self) -> LedgerRefused | None:
+        """For what nothing is written any more; None while writing goes on."""
+        return self._refused
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """One transaction. A connection on which something went wrong is not used again."""

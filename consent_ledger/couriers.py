@@ -2,8 +2,9 @@
 Couriers: each brings the newest checkpoint to one witness, and its cosignature back (C2SP tlog-witness).
 
 The courier asks with the largest size of which it keeps a cosignature. A witness that knows another size
-says so, and is asked again from there. What a witness says against this ledger is held to the database as
-it is at that moment: another process may have written what this one had not read yet.
+says so, and is asked again from there. What a witness says against this ledger counts when it shows a
+checkpoint that the ledger's own key signed, and that is held to the database as it is at that moment:
+another process may have written what this one had not read yet.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Desk:
             try:
                 root = self.ledger.root(connection, signed.size)
             except NotRecorded:
-                raise behind(signed.size, size, is_shown=True) from None
+                raise behind(signed.size, size) from None
         if root != signed.root:
             raise Witnessed(
                 "LEDGER_FORKED",
@@ -108,7 +109,9 @@ class Courier:
         """
         Have the newest checkpoint signed, and keep the cosignature.
 
-        Raises `Witnessed` when the witness saw more, and what is in `PASSING` when it does not sign.
+        Raises `Witnessed` when the witness proves that it saw more, with a checkpoint that this ledger's own
+        key signed, and what is in `PASSING` when it does not sign. A number alone proves nothing: anybody
+        can say one, and one witness could stop the platform.
         """
         ledger, told = self._desk.ledger, None
         for _ in range(4):
@@ -119,8 +122,16 @@ class Courier:
                 if not is_behind:
                     proof = ledger.consistency(connection, old)
                     checkpoint = ledger.checkpoint(connection)
+            if is_behind and told is None:  # this ledger's own signature was checked when it was kept
+                raise behind(old, size)
             if is_behind:  # the witness said so before this transaction began
-                raise behind(old, size, is_shown=self._shown() is not None)
+                if (shown := self._shown()) is not None:
+                    self._desk.hold(shown)
+                raise WitnessFailed(
+                    f"it says that it knows {old} entries, but the database has {size}, and it shows no larger"
+                    " checkpoint that this ledger signed; was a newer copy put back? If it errs, take it out"
+                    " of the policy"
+                )
             hashes = "".join(f"{base64_of(one)}\n" for one in proof)
             heard = self._link.post("/add-checkpoint", f"old {old}\n{hashes}\n{checkpoint}".encode())
             told = _told(heard)
@@ -175,13 +186,12 @@ class Courier:
         return None if signed is None else TreeHead(signed.origin, signed.size, signed.root)
 
 
-def behind(known: int, size: int, *, is_shown: bool) -> Witnessed:
-    """What is said when a witness knows more entries than there are."""
-    doubt = " It shows no checkpoint that this ledger signed: if it errs, take it out of the policy."
+def behind(known: int, size: int) -> Witnessed:
+    """What is said when a witness has this ledger's signature under more entries than there are."""
     return Witnessed(
         "LEDGER_BEHIND",
         f"A witness knows {known} entries, but the database has {size}: the database was put back to an"
-        f" earlier moment. Restore the newest copy.{'' if is_shown else doubt}",
+        " earlier moment. Restore the newest copy.",
     )
 
 

@@ -333,6 +333,11 @@ class Ledger:
         """Write nothing any more in this process: every append raises `refused`. Reading goes on."""
         self._committer.stop(refused)
 
+    def check_writing(self) -> None:
+        """Raises the `LedgerRefused` for which this process writes nothing any more; nothing while it does."""
+        if (refused := self._committer.refused) is not None:
+            raise refused
+
     def close(self) -> None:
         """Finish what waits and take nothing more. Engine and second store stay open; they are the caller's."""
         self._committer.close()

@@ -5,8 +5,9 @@ Each witness of the policy that has an address is given the newest checkpoint, b
 answer to anybody waits for it. A witness that is down is tried again, ever more rarely, and is told of in
 one line of the log. Others send what they signed, and it is taken when it fits.
 
-A witness that saw more of this ledger than the database holds, or another past, stops the writing: the
-database was put back to an earlier moment, and going on from there would be a second past.
+A witness that shows more of this ledger than the database holds, or another past, signed by the ledger's own
+key, stops the writing: the database was put back to an earlier moment, and going on from there would be a
+second past. One that only says so is a witness that does not sign: it is named in the log and tried again.
 """
 
 from __future__ import annotations

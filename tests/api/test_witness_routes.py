@@ -213,11 +213,14 @@ def test_a_checkpoint_that_this_ledger_signed_and_lost_stops_it(data: Path) -> N
     with assembled(with_policy(data, TWO)) as parts:
         client = TestClient(create_app(parts))
         signer = parts.house.ledger._signer
+        assert client.get("/readyz").status_code == 200
         problem(
             client.post("/ledger/cosignature", content=brought(signer.sign(9, bytes(32)), A)),
             503,
             "LEDGER_BEHIND",
         )
+        problem(client.get("/readyz"), 503, "LEDGER_BEHIND")
+        assert client.get("/healthz").status_code == 200
         with pytest.raises(LedgerRefused, match="Restore the newest copy"):
             parts.house.ledger.append(issued("one"))
 

@@ -419,7 +419,6 @@ def test_a_start_is_refused_when_a_witness_knows_more(
         made.greet()
     assert refused.value.code == "LEDGER_BEHIND"
     assert "put back to an earlier moment. Restore the newest copy." in refused.value.sentence
-    assert "errs" not in refused.value.sentence, "it shows what this ledger signed"
     with pytest.raises(LedgerRefused, match="knows 3 entries"):
         restored.append(registered("house-x"))
     assert a.size == 3
@@ -467,19 +466,35 @@ def test_a_past_of_its_own_after_a_restore_is_found(
     made.stop()
 
 
-def test_a_witness_that_only_says_so_stops_the_writing_and_is_told_apart(
-    place: Place, ledger: Ledger, opened: ExitStack
+@pytest.mark.parametrize("shown", ["nothing", "what it has", "another's"])
+def test_a_witness_that_only_says_so_stops_nobody(
+    place: Place, ledger: Ledger, opened: ExitStack, caplog: pytest.LogCaptureFixture, shown: str
 ) -> None:
-    url = opened.enter_context(
-        answering(lambda path: (409, SIZE, b"9000\n") if path == "/add-checkpoint" else (404, PLAIN, b""))
-    )
-    made = witnessing(place, ledger, known_at(url))
-    with pytest.raises(Witnessed, match="knows 9000 entries, but the database has 1") as refused:
-        made.greet()
-    assert "take it out of the policy" in refused.value.sentence
-    with pytest.raises(LedgerRefused):
-        ledger.append(registered("house-a"))
-    made.stop()
+    asked: list[str] = []
+    notes = {
+        "nothing": (404, PLAIN, b""),
+        "what it has": (200, PLAIN, newest(place, ledger).encode()),
+        "another's": (200, PLAIN, Signer(ORIGIN, key(2)).sign(9_000, bytes(32)).encode()),
+    }
+
+    def answer(path: str) -> tuple[int, str, bytes]:
+        asked.append(path)
+        return (409, SIZE, b"9000\n") if path == "/add-checkpoint" else notes[shown]
+
+    made = witnessing(place, ledger, known_at(opened.enter_context(answering(answer))))
+    made.greet()
+    assert ledger.append(registered("house-a")).position == 1
+    seen = len(asked)
+    made.start()
+    try:
+        until(lambda: asked[seen:].count("/add-checkpoint") >= 1 and asked[-1] != "/add-checkpoint")
+        assert ledger.append(registered("house-b")).position == 2
+    finally:
+        made.stop()
+    assert caplog.text.count("witness.failing") == 1, "said once"
+    assert "knows 9000 entries, but the database has 1" in caplog.text
+    assert "take it out of the policy" in caplog.text
+    assert "LEDGER_BEHIND" not in caplog.text
 
 
 def test_what_this_process_had_not_read_yet_is_no_reason_to_stop(
