@@ -53,6 +53,32 @@ Give the link to nobody: whoever has it sees your records.
 )
 
 
+_STOPPED_SUBJECT = "Alles is gestopt / Everything was stopped"
+_STOPPED_BODY = """\
+Met een link uit een mail van {house} is alles gestopt: geen enkel huis gebruikt uw gegevens nog, en geen enkel
+huis neemt uw adres nog op. Was u dat, dan hoeft u niets te doen. Uw kaartjes blijven geldig.
+
+Was u dat niet? Met deze link ziet u wat er is vastgelegd, en beslist u het anders. Laat het ons weten: dan heeft
+iemand anders een link gebruikt die voor u was.
+
+{link}
+
+De link werkt één keer, een dag lang. Geef hem aan niemand: wie hem heeft, ziet uw gegevens.
+
+---
+
+By a link from a mail of {house} everything was stopped: no house uses your data any more, and no house takes your
+address in any more. If it was you, you need do nothing. Your tickets stay valid.
+
+If it was not you: this link shows what was recorded, and lets you decide otherwise. Tell us: then somebody else
+used a link that was for you.
+
+{link}
+
+The link works once, for a day. Give it to nobody: whoever has it sees your records.
+"""
+
+
 class OutboxRefused(Exception):
     """A mail cannot be left. Carries a code, a plain sentence and what to do next."""
 
@@ -63,6 +89,16 @@ class OutboxRefused(Exception):
 
 def link_mail(address: str, link: str, *, dutch: bool) -> EmailMessage:
     """The mail with a one-time link, in plain text. Raises `ValueError` when no mail can go to this address."""
+    subject, body = (_SUBJECT.nl, _BODY.nl) if dutch else (_SUBJECT.en, _BODY.en)
+    return _mail(address, link, subject, body.format(link=link), "nl" if dutch else "en")
+
+
+def stopped_mail(address: str, house: str, link: str) -> EmailMessage:
+    """That everything was stopped by a link of this house, in both languages. Raises as `link_mail`."""
+    return _mail(address, link, _STOPPED_SUBJECT, _STOPPED_BODY.format(house=house, link=link), "nl, en")
+
+
+def _mail(address: str, link: str, subject: str, body: str, languages: str) -> EmailMessage:
     if _MAILABLE.fullmatch(address) is None:
         raise ValueError("no mail can be sent to this address")
     name, _, domain = address.partition("@")
@@ -70,12 +106,12 @@ def link_mail(address: str, link: str, *, dutch: bool) -> EmailMessage:
     mail = EmailMessage(policy=SMTPUTF8)
     mail["From"] = Address("Cultuurinzicht", "no-reply", host)
     mail["To"] = Address(username=name, domain=domain)
-    mail["Subject"] = _SUBJECT.nl if dutch else _SUBJECT.en
+    mail["Subject"] = subject
     mail["Date"] = format_datetime(datetime.now(UTC))
     mail["Message-ID"] = make_msgid(domain=host)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer by a machine
-    mail.set_content((_BODY.nl if dutch else _BODY.en).format(link=link))
-    mail["Content-Language"] = "nl" if dutch else "en"  # after: setting the content clears what tells of it
+    mail.set_content(body)
+    mail["Content-Language"] = languages  # after: setting the content clears what tells of it
     return mail
 
 

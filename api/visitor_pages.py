@@ -7,12 +7,11 @@ They name no house and no person: whoever reads the mail can open them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from html import escape
 from types import MappingProxyType
 
 from starlette.responses import HTMLResponse
-
-from resolvers.visitors import Stopped
 
 HEADERS: Mapping[str, str] = MappingProxyType(
     {
@@ -63,6 +62,18 @@ _OPEN = """
 </form>
 """
 
+_STOPPED = """
+<section lang="nl">
+<h1>Het is gebeurd</h1>
+<p>Op {day}. Wat er van u is vastgelegd ziet u met een link naar uw eigen adres, en nergens anders.</p>
+</section>
+<hr>
+<section lang="en">
+<h1>It is done</h1>
+<p>On {day}. What is recorded of you is shown by a link to your own address, and nowhere else.</p>
+</section>
+"""
+
 _LOST = """
 <section lang="nl">
 <h1>Deze link werkt niet</h1>
@@ -111,15 +122,9 @@ def open_page(token: str) -> HTMLResponse:
     return _page("Open", _OPEN.format(token=escape(token, quote=True)))
 
 
-def stopped_page(done: Stopped) -> HTMLResponse:
-    """What stands stopped, by the positions of its entries."""
-    positions = ", ".join(str(one.position) for one in done.receipts)
-    nl = [f"Vastgelegd in het register van besluiten onder nummer {positions}."] if positions else []
-    en = [f"Recorded in the ledger at position {positions}."] if positions else []
-    if done.is_kept_out:
-        nl.append("Geen enkel huis neemt uw adres nog op.")
-        en.append("No house takes your address in any more.")
-    return _page("Stop", _both("Gestopt", nl, "Stopped", en))
+def stopped_page(day: date) -> HTMLResponse:
+    """That it is done, and on which day: the same for every link, so that whoever holds one learns nothing."""
+    return _page("Stop", _STOPPED.format(day=day.isoformat()))
 
 
 def lost_page() -> HTMLResponse:
@@ -135,14 +140,6 @@ def which_page() -> HTMLResponse:
 def later_page(status: int) -> HTMLResponse:
     """When the ledger cannot be written at this moment."""
     return _page(str(status), _LATER, status=status)
-
-
-def _both(heading_nl: str, nl: list[str], heading_en: str, en: list[str]) -> str:
-    def part(language: str, heading: str, sentences: list[str]) -> str:
-        told = "".join(f"<p>{escape(sentence)}</p>\n" for sentence in sentences)
-        return f'<section lang="{language}">\n<h1>{heading}</h1>\n{told}</section>\n'
-
-    return f"{part('nl', heading_nl, nl)}<hr>\n{part('en', heading_en, en)}"
 
 
 def _page(title: str, body: str, *, status: int = 200) -> HTMLResponse:

@@ -2,7 +2,7 @@
 The visitor's doors over HTTP: links in mails, and sessions.
 
 `GET /v/<token>` changes nothing, whatever program follows the links in a mail; only the buttons of its page
-do. `POST /v1/visitor/link` gives every address the same answer, and works after it has answered: nobody
+do, and their answer is the same for every link. `POST /v1/visitor/link` gives every address the same answer, and works after it has answered: nobody
 learns from it, nor from how long it takes, whether an address is known or asked a moment ago.
 """
 
@@ -12,6 +12,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
+from datetime import date
 from urllib.parse import parse_qsl
 
 import anyio
@@ -23,12 +24,12 @@ from starlette.routing import Route
 from api import visitor_pages as pages
 from api.assembly import Assembled
 from api.errors import Code, Problem, problem_of
-from api.outbox import Outbox, OutboxRefused, link_mail
+from api.outbox import Outbox, OutboxRefused, link_mail, stopped_mail
 from api.refusals import NO_STORE, BadRequest, SeveralCredentials, answered, told
 from api.unavailable import STATUS, UNAVAILABLE, unavailable
 from consent_ledger.database import reading
 from consent_ledger.reasons import Text
-from consent_ledger.vault import SESSION, VaultRefused
+from consent_ledger.vault import SESSION, VaultRefused, normalised
 from resolvers import visitors as door
 from resolvers.consent import is_address
 from resolvers.persons import PersonRefused
@@ -39,12 +40,16 @@ _MAX_BODY = 8_192
 _BODY_SECONDS = 15
 _ONE_TIME = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _PRIVATE = {**NO_STORE, "Referrer-Policy": "no-referrer"}
+_STEP = 0.5
+"""A stop link is answered after a whole number of these seconds."""
+
 _ON_ITS_WAY = Text(
     "Er is een link onderweg naar dit adres. Hij werkt één keer, een half uur lang. Komt er niets, vraag er dan "
     "over een minuut nog eens een.",
     "A link is on its way to this address. It works once, for half an hour. If nothing comes, ask again in a "
     "minute.",
 )
+_DONE = Text("Het is gebeurd.", "It is done.")
 
 
 def routes(parts: Assembled) -> list[Route]:
@@ -122,14 +127,29 @@ class _VisitorRoutes:
             except UNAVAILABLE as error:
                 problem = unavailable(error, request_id)
                 return told(problem, STATUS, request_id) if as_json else pages.later_page(STATUS)
-            if not as_json:
-                return pages.stopped_page(done)
-            receipts = [
-                {"position": one.position, "entry": one.entry, "proof": one.proof} for one in done.receipts
-            ]
-            return JSONResponse({"receipts": receipts, "keptOut": done.is_kept_out}, headers=_PRIVATE)
+            response = _done(done.day) if as_json else pages.stopped_page(done.day)
+            # a further request on the same connection would wait for the mail, and so tell of it
+            response.headers["Connection"] = "close"
+            if done.is_news:
+                response.background = BackgroundTask(self._notify, done)
+            return response
 
-        return await answered(self._parts, stop)
+        began = anyio.current_time()
+        response = await answered(self._parts, stop)
+        # how long it took would tell how much there was to stop
+        if response.status_code == 200:
+            await anyio.sleep(_STEP - (anyio.current_time() - began) % _STEP)
+        return response
+
+    def _notify(self, done: door.LinkUsed) -> None:
+        try:
+            told = door.stop_notice(self._house, done.link)
+            self._outbox.put(stopped_mail(told.identifier, told.house, told.link))
+        except ValueError:
+            log.warning("visitor.notice_not_sent code=NOT_MAILABLE")
+        except (OutboxRefused, VaultRefused, *UNAVAILABLE) as error:
+            # it is stopped and stays so
+            log.error("visitor.notice_not_sent code=%s", getattr(error, "code", type(error).__qualname__))  # noqa: TRY400
 
     async def link(self, request: Request) -> Response:
         """A one-time link to the typed address; the same answer for every address."""
@@ -142,6 +162,8 @@ class _VisitorRoutes:
             if not is_address(email) or language not in {"nl", "en"}:
                 raise _NoAddress
             dutch = language == "nl"
+            # never as typed: it could be the mailbox of somebody else than the person it finds
+            email = normalised(email)
             try:
                 link_mail(email, self._house.base_url, dutch=dutch)
             except ValueError:
@@ -195,6 +217,12 @@ class _VisitorRoutes:
             return Response(status_code=204, headers=_PRIVATE)
 
         return await answered(self._parts, end)
+
+
+def _done(day: date) -> JSONResponse:
+    """The same for every link that is whole: whoever holds it learns nothing about its person."""
+    told = {"sentence": _DONE.en, "sentenceNl": _DONE.nl, "day": day.isoformat()}
+    return JSONResponse(told, headers=_PRIVATE)
 
 
 def _where(given: Mapping[str, str]) -> door.Where | None:

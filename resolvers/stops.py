@@ -55,14 +55,20 @@ class PersonRefused(Exception):
 
 
 def stop_everything(
-    ask: Inquiry, persons: frozenset[tuple[PartyId, PersonRef]], *, identifier: str | None, key: str
+    ask: Inquiry,
+    persons: frozenset[tuple[PartyId, PersonRef]],
+    *,
+    identifier: str | None,
+    key: str,
+    link_of: PartyId | None = None,
 ) -> tuple[Receipt, ...]:
     """
     End every use of these persons' data, and with `identifier` keep the person out everywhere, for good.
 
     For each purpose with a basis at the house: withdrawn where that is consent, objected elsewhere; what
     stands so already is left. All in one transaction, effective from the next request on. Repeatable: the
-    same key gives the same receipts. Raises `PersonRefused` when the caller may not act for a person.
+    same key gives the same receipts. `link_of` is sealed with each: the house that made the link by which
+    it was said. Raises `PersonRefused` when the caller may not act for a person.
     """
     acts = [
         _Act(permit, person, basis, entry_key("stop", ask, f"{person}\0{permit.purpose}\0{key}"))
@@ -72,7 +78,7 @@ def stop_everything(
     register = register_key(ask, key)
     earlier = receipts(ask, [*(act.under for act in acts), register])
     fresh = _unsaid(ask, [act for act in acts if act.under not in earlier])
-    drafts: list[tuple[Draft, Rider | None]] = [*_drafts(ask, fresh)]
+    drafts: list[tuple[Draft, Rider | None]] = [*_drafts(ask, fresh, link_of)]
     if identifier is not None and register not in earlier:
         drafts.extend(keeping_out(ask, identifier, register))
     done = dict(zip((draft.idem for draft, _ in drafts), ask.house.ledger.append_all(drafts), strict=True))
@@ -121,9 +127,10 @@ def _unsaid(ask: Inquiry, acts: Sequence[_Act]) -> list[_Act]:
         return [act for act in acts if stand(act.permit, connection, act.person).state not in _STANDS]
 
 
-def _drafts(ask: Inquiry, acts: Sequence[_Act]) -> Iterator[tuple[Draft, Rider]]:
+def _drafts(ask: Inquiry, acts: Sequence[_Act], link_of: PartyId | None) -> Iterator[tuple[Draft, Rider]]:
     """The entries of these acts. What was said is in the vault before, durable, inert without its entry."""
     channel = ConsentChannel.MAIL if ask.caller.kind is ClientKind.VISITOR else ConsentChannel.BOX_OFFICE
+    by_link: dict[str, Json] = {} if link_of is None else {"link_of": link_of}
     for act in acts:
         decision, controller = act.decision(channel), act.permit.controller
         commitment = ask.house.vault.commit(
@@ -131,7 +138,7 @@ def _drafts(ask: Inquiry, acts: Sequence[_Act]) -> Iterator[tuple[Draft, Rider]]
             act.person,
             under=act.under,
             payload=decision.payload(_said_on(ask, act)),
-            attributes=decision.attributes(act.permit.at),
+            attributes=decision.attributes(act.permit.at) | by_link,
         )
         body: dict[str, Json] = {
             "controller": controller,

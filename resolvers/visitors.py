@@ -22,10 +22,9 @@ from hashlib import sha256
 from sqlalchemy.engine import Connection
 
 from consent_ledger.caller import Caller
-from consent_ledger.consent_states import ConsentState
 from consent_ledger.database import reading
-from consent_ledger.entry import EntryType, read
-from consent_ledger.parties import VerifiedLink, admit_visitor
+from consent_ledger.entry import read
+from consent_ledger.parties import VerifiedLink, admit_visitor, party
 from consent_ledger.permit import Failing, Permit, Refusal, Write
 from consent_ledger.question import desk_question, own_act_question, own_record_question
 from consent_ledger.standing import Stand, stand
@@ -53,17 +52,10 @@ MOST_LINKS = 1_000
 
 SESSION_MINUTES = 30
 LINK_MINUTES = 30
+NOTICE_MINUTES = 24 * 60
+"""How long the link holds in a mail that nobody asked for: it is read when the mailbox is."""
 
 _STOPPING = frozenset({ConsentAct.WITHDRAWN, ConsentAct.OBJECTED, ConsentAct.REFUSED})
-_STOPPED = frozenset({ConsentState.WITHDRAWN, ConsentState.REFUSED})
-_STOPS = frozenset(
-    {
-        EntryType.CONSENT_WITHDRAWN,
-        EntryType.CONSENT_OBJECTED,
-        EntryType.CONSENT_REFUSED,
-        EntryType.CONSENT_BATCH,
-    }
-)
 _NOBODY = PersonRef("")
 """In nobody's records: what is asked about it is refused like what is asked about somebody else."""
 
@@ -95,10 +87,31 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What stands stopped, each with its entry, and whether no house takes the person in any more."""
+    """The entries by which a visitor stopped everything."""
 
     receipts: tuple[Receipt, ...]
-    is_kept_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUsed:
+    """
+    What a stop link did. Nothing but the day is for whoever holds the link; the rest is for the person's own mailbox.
+
+    `is_news`: everything was stopped everywhere, and not all of it stood so before.
+    """
+
+    day: date
+    link: Link
+    is_news: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopNotice:
+    """What the person is told by mail: whose link stopped everything, and a one-time link to look at it."""
+
+    identifier: str = field(repr=False)
+    house: str
+    link: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +183,13 @@ def read_stop_link(house: House, token: str) -> Link:
 # stopping
 
 
-def stop_by_link(house: House, token: str, where: Where, *, request_id: str) -> Stopped:
+def stop_by_link(house: House, token: str, where: Where, *, request_id: str) -> LinkUsed:
     """
     Stop every use, at the house of the link or everywhere; durable on return, effective from the next request on.
 
-    Repeatable: who was stopped already gets the same receipts. A house that does not know the person yet
-    keeps the objection for later. Raises `VaultRefused` when the link is not whole.
+    Repeatable: who was stopped already is, and nothing is written. A house that does not know the person yet
+    keeps the objection for later. What is sealed says whose link it was. Raises `VaultRefused` when the link
+    is not whole.
     """
     link = read_stop_link(house, token)
     persons = _here(house, link, token) if where is Where.HERE else house.vault.references(link.identifier)
@@ -189,17 +203,32 @@ def stop_by_link(house: House, token: str, where: Where, *, request_id: str) -> 
         said = [(*of, list(found.said)) for of, found in _standing(ask, connection)]
         key = sha256(json.dumps([where, said]).encode()).hexdigest()
         everywhere = link.identifier if where is Where.EVERYWHERE else None
-        done = stop_everything(ask, visitor.caller.persons, identifier=everywhere, key=key)
-        receipts = {one.position: one for one in (*_stopped(ask), *done)}
-    kept_out = bool(house.vault.stopped([link.identifier]))
-    return Stopped(tuple(receipts[position] for position in sorted(receipts)), kept_out)
+        done = stop_everything(
+            ask, visitor.caller.persons, identifier=everywhere, key=key, link_of=link.controller
+        )
+        # at once with another click both bring news: the mail comes twice rather than not at all
+        is_news = everywhere is not None and any(one.position >= ask.snapshot.size for one in done)
+        return LinkUsed(ask.snapshot.at.date(), link, is_news)
+
+
+def stop_notice(house: House, link: Link) -> StopNotice:
+    """
+    What goes to the address in the link when it stopped everything, whoever pressed the button.
+
+    Not counted with the links that were asked for: whoever asks for those could keep this one back.
+    """
+    with reading(house.engine) as connection:
+        found = party(connection, link.controller)
+    token = house.vault.issue_link(link.identifier, NOTICE_MINUTES)
+    name = link.controller if found is None else found.name
+    return StopNotice(link.identifier, name, _address(house, token))
 
 
 def stop_all(ask: Inquiry, *, key: str) -> Stopped:
-    """Stop every use at every house, those of later too; as `stop_by_link`, repeatable by the key."""
+    """Stop every use at every house, those of later too; durable on return, repeatable by the key."""
     identifier = _identifier(ask)
     receipts = stop_everything(ask, ask.caller.persons, identifier=identifier, key=_own(ask, key))
-    return Stopped(receipts, is_kept_out=True)
+    return Stopped(receipts)
 
 
 def _here(house: House, link: Link, token: str) -> list[tuple[PartyId, PersonRef]]:
@@ -218,22 +247,10 @@ def _standing(
 ) -> Iterator[tuple[tuple[PartyId, PersonRef, Purpose], Stand]]:
     """Where the visitor stands for each purpose that a house recorded, by what `connection` sees."""
     for controller, person in sorted(ask.caller.persons):
-        for purpose in sorted(of for party, of in ask.snapshot.state.bases if party == controller):
+        for purpose in sorted(of for by, of in ask.snapshot.state.bases if by == controller):
             permit = ask.ask(own_act_question(controller, person, purpose))
             if isinstance(permit, Permit):
                 yield (controller, person, purpose), stand(permit, connection, person)
-
-
-def _stopped(ask: Inquiry) -> Iterator[Receipt]:
-    """The entries by which uses stand stopped now, whenever that was said."""
-    ledger = ask.house.ledger
-    with reading(ask.house.engine) as connection:
-        for _, found in _standing(ask, connection):
-            for position in reversed(found.said) if found.state in _STOPPED else ():
-                [entry] = ledger.entries(connection, position, position + 1)
-                if entry.kind in _STOPS:
-                    yield Receipt(position, entry.line.decode(), ledger.proof(connection, position))
-                    break
 
 
 # deciding and being forgotten

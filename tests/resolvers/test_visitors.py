@@ -133,7 +133,7 @@ def stop_link(scene: Scene, email: str, house: str = "lakeside-app") -> str:
     return link.rpartition("/")[2]
 
 
-def stop(scene: Scene, token: str, where: Where) -> door.Stopped:
+def stop(scene: Scene, token: str, where: Where) -> door.LinkUsed:
     return door.stop_by_link(scene.house, token, where, request_id=secrets.token_hex(16))
 
 
@@ -331,8 +331,9 @@ def test_a_withdrawal_is_taken_at_a_house_that_left(known: Scene) -> None:
 
 def test_a_stop_link_stops_at_its_house_alone(known: Scene) -> None:
     done = stop(known, stop_link(known, ADA), Where.HERE)
-    assert not done.is_kept_out
+    assert not done.is_news
     token = session(known, ADA)
+    assert not asked(known, token)["me"]["isKeptOut"]
     assert not any(one.is_used for one in houses(known, token)[LAKESIDE].uses)
     assert use(known, token, HARBOUR, RESEARCH).is_used
     assert known.of_type(EntryType.SUBJECT_STOPPED) == []
@@ -342,12 +343,35 @@ def test_a_stop_link_stops_at_its_house_alone(known: Scene) -> None:
 
 def test_a_stop_link_that_is_clicked_twice_is_one_act(known: Scene) -> None:
     token = stop_link(known, ADA)
+    before = known.size()
     first = stop(known, token, Where.HERE)
     size = known.size()
-    again = stop(known, token, Where.HERE)
-    assert [one.position for one in again.receipts] == [one.position for one in first.receipts]
-    assert len(first.receipts) == 4
+    assert size == before + 4
+    assert stop(known, token, Where.HERE) == first
     assert known.size() == size
+
+
+def test_what_a_link_did_is_news_once_and_the_notice_opens_the_persons_own_records(known: Scene) -> None:
+    token = stop_link(known, ADA, "harbour-app")
+    done = stop(known, token, Where.EVERYWHERE)
+    assert done.is_news
+    notice = door.stop_notice(known.house, done.link)
+    assert (notice.identifier, notice.house) == (ADA, "Harbour")
+    assert ADA not in repr((done, notice))
+    begun = door.begin_session(known.house, notice.link.rpartition("/")[2])
+    assert begun is not None
+    assert asked(known, begun)["me"]["isKeptOut"]
+    assert not stop(known, token, Where.EVERYWHERE).is_news
+    decide(known, begun, MAIL, ConsentAct.GRANTED)
+    assert stop(known, token, Where.EVERYWHERE).is_news, "it ended something, though the register was full"
+
+
+def test_what_is_sealed_says_whose_link_stopped_it(known: Scene) -> None:
+    stop(known, stop_link(known, ADA, "harbour-app"), Where.EVERYWHERE)
+    told = json.loads(asked(known, session(known, ADA))["meExport"])["houses"]
+    said = [sealed for house in told for one in house["said"] for sealed in one["sealed"]]
+    assert len(said) == 8
+    assert {one["link_of"] for one in said} == {HARBOUR}
 
 
 def test_an_old_link_stops_again_what_was_given_since(known: Scene) -> None:
@@ -374,7 +398,7 @@ def is_recorded(scene: Scene, under: str) -> bool:
 
 def test_who_stops_everything_is_taken_in_by_no_later_house(known: Scene) -> None:
     done = stop(known, stop_link(known, ADA), Where.EVERYWHERE)
-    assert done.is_kept_out
+    assert done.is_news
     token = session(known, ADA)
     assert not any(one.is_used for house in houses(known, token).values() for one in house.uses)
     later = PartyId("later")
