@@ -4,7 +4,7 @@ Epochs: the key over all keys changes every month, and the old one is destroyed.
 Deleting a row is enough where the file is overwritten (SQLite, `secure_delete`, its log cut). PostgreSQL
 keeps dead rows and its log, and a backup keeps everything. All of it lies under the key of an epoch,
 which stands in the keyring alone: when the living are sealed anew and that key is destroyed, the copies
-open for nobody. So an erasure on PostgreSQL is final by the day on which its epoch is destroyed.
+open for nobody. So an erasure is final by the day on which its epoch is destroyed.
 
 Each row names its epoch, so moving on can stop anywhere and go on later; until then there are two epochs
 and both are searched. An epoch is destroyed only when no row lies in it.
@@ -92,11 +92,9 @@ class Epochs(Room):
         """
         The day by which nothing of somebody who is erased today can be opened by anybody.
 
-        On SQLite today, as far as nobody made copies of the file; copies end as on PostgreSQL: with the
-        epoch, which is destroyed on the first day of the next month, or a little later.
+        The same everywhere: a copy of the vault from before the erasure opens with the key folder of today
+        until its epoch is destroyed, on the first day of the next month or a little later.
         """
-        if self._engine.dialect.name == "sqlite":
-            return today
         next_month = (today.replace(day=1) + timedelta(days=31)).replace(day=1)
         return next_month + GRACE
 

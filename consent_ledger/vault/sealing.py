@@ -62,7 +62,7 @@ _PART = r"[^\s@<>()\[\],;:\"\\]+"
 _QUOTED = re.compile(r"\"([\w!#$%&'*+/=?^`{|}~.-]+)\"")
 _BARE = re.compile(rf"({_PART}|{_QUOTED.pattern.replace('(', '(?:')})@({_PART})")
 _LABEL = re.compile(r"[^\s@<>()\[\],;:\"\\./\u3002]+")
-_WRAPPED = re.compile(r"(?i:mailto):(.+)|(?:\"[^\"<>]*\"|[^\"<>,;:]*)<([^<>]+)>", re.DOTALL)
+_WRAPPED = re.compile(r"(?i:mailto):(.+)|(?:\"[^\"<>]*\"\s*|[^\"<>,;:]*)<([^<>]+)>", re.DOTALL)
 _LONGEST = 1_000  # characters; RFC 5321 ends at 254, and a name around it is no novel
 _LONGEST_LABEL = 63  # RFC 1035
 

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, func, select, text, update
 from consent_ledger.canonical import canonical
 from consent_ledger.database import Login, open_engine, reading, writing
 from consent_ledger.keyring import Keyring
-from consent_ledger.vault import Statement, Vault, VaultConflict, VaultRefused, sealing
+from consent_ledger.vault import Statement, Vault, VaultConflict, VaultRefused, normalised, sealing
 from consent_ledger.vault.tables import vault_claim, vault_payload, vault_person
 from consent_ledger.vocabulary import PartyId, PersonRef
 from tests.conftest import Database
@@ -55,6 +55,87 @@ def test_equal_identifiers_are_one_person_and_order_is_kept(vault: Vault) -> Non
 def test_ways_of_writing_one_address_are_one_person(vault: Vault, same: str) -> None:
     [ref] = vault.persons(THEA, [MAIL], under="k")
     assert vault.find(THEA, same) == ref
+
+
+ACCENT = "jan@caf\u00e9-noord.nl"
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        "JAN@CAF\u00c9-NOORD.NL",
+        "jan@cafe\u0301-noord.nl",
+        f" {ACCENT}\n",
+        "jan@xn--caf-noord-d4a.nl",
+        "Jan@XN--CAF-NOORD-D4A.NL",
+        "jan\u200b@caf\u00e9-noord.nl",
+        f"\ufeff{ACCENT}",
+        f"{ACCENT}\u00ad",
+        f"{ACCENT}.",
+        f"Jan <{ACCENT}>",
+        f'"Noord, Jan" <MAILTO:{ACCENT}>',
+        f"<{ACCENT}>",
+        f"mailto:{ACCENT}",
+        '"jan"@caf\u00e9-noord.nl',
+        "jan@caf\u00e9-noord\u3002nl",
+        "jan@caf\u00e9-noord\uff61nl",
+    ],
+)
+def test_ways_of_carrying_one_address_are_one_person_and_one_mailbox(vault: Vault, same: str) -> None:
+    [ref] = vault.persons(THEA, [same], under="k")
+    assert vault.find(THEA, ACCENT) == ref
+    assert normalised(same) == normalised(normalised(same)) == ACCENT
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("bob@stra\u00dfe.de", "bob@strasse.de"),
+        ("bob@xn--strae-oqa.de", "bob@strasse.de"),
+        ("bob@\u03c3\u03bf\u03c2.gr", "bob@\u03c3\u03bf\u03c3.gr"),
+        ("gro\u00df@x.de", "gross@x.de"),
+        (ACCENT, "jan+tickets@caf\u00e9-noord.nl"),
+        (ACCENT, f"{ACCENT};piet@x.example"),
+        (ACCENT, f"piet@x.example, Jan <{ACCENT}>"),
+        (ACCENT, f'"jan@x"@{ACCENT}'),
+    ],
+)
+def test_what_mail_tells_apart_is_two(vault: Vault, one: str, other: str) -> None:
+    first, second = vault.persons(THEA, [one, other], under="k")
+    assert first != second
+
+
+def test_both_forms_of_a_domain_are_one(vault: Vault) -> None:
+    assert normalised("Bob@XN--STRAE-OQA.de") == "bob@stra\u00dfe.de"
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "xn--",
+        "xn--abc-",  # stands for plain ASCII
+        "xn--zzzzzzzzzzzzzzzzz",
+        "xn--" + "CAF\u00c9".encode("punycode").decode(),  # case that no registry could give
+        "xn--" + "a\uff20b\u00e9".encode("punycode").decode(),
+        "xn--" + "a\u3002\u00e9".encode("punycode").decode(),
+        "xn--" + "\ud800".encode("punycode").decode(),
+    ],
+)
+def test_a_label_that_no_domain_can_have_stays_as_it_is(label: str) -> None:
+    assert normalised(f"bob@{label}.nl") == f"bob@{label.lower()}.nl"
+
+
+@pytest.mark.parametrize(
+    "given", ["jan@", "@", "<@>", '""@x.nl', "jan@x..nl", "a@b@c", "mailto:@", "mailto:" * 900 + "a@b.nl"]
+)
+def test_what_is_not_one_address_is_one_text(given: str) -> None:
+    assert normalised(given.upper()) == normalised(normalised(given)) == given.lower()
+
+
+def test_the_plain_form_is_what_the_long_way_gives() -> None:
+    for plain in ("ada.de.vries@voorbeeld.example", "a+b_c-d@x-1.nl", "jan@localhost"):
+        assert sealing._PLAIN.fullmatch(plain)
+        assert sealing._one_form(plain) == plain
 
 
 def test_case_counts_in_what_is_no_address(vault: Vault) -> None:

@@ -221,10 +221,10 @@ def test_lookups_of_a_vault_that_did_not_seal_them_are_sealed_with_the_next_epoc
         (date(2027, 1, 31), date(2027, 2, 8)),
     ],
 )
-def test_an_erasure_says_by_which_day_it_is_final(
-    database: Database, vault: Vault, today: date, final: date
+def test_an_erasure_says_by_which_day_it_is_final_in_copies_too(
+    vault: Vault, today: date, final: date
 ) -> None:
-    assert vault.effective_by(today) == (today if database.kind == "sqlite" else final)
+    assert vault.effective_by(today) == final
 
 
 def test_the_key_changes_beside_processes_that_go_on(
