@@ -175,16 +175,15 @@ def forget(connection: Connection, controller: PartyId, person: PersonRef) -> No
 
 def barred(permit: Permit[Read], connection: Connection) -> frozenset[PersonRef]:
     """The persons whom the permit's purpose must not count, as recorded below the permit's size."""
-    refusing = _refusing(permit)
-    return frozenset(
-        PersonRef(person) for (person,) in connection.execute(refusing.union(_restricted(permit)))
-    )
+    refusing = _acts(permit).where(standing.c.purpose == permit.purpose.value, standing.c.act.in_(_BARRING))
+    # Consent that ran out, or proved invalid, allows nothing: then the no before it stands again.
+    out = refusing.except_(_allowing(permit)), _restricted(permit)
+    return frozenset(PersonRef(person) for said in out for (person,) in connection.execute(said))
 
 
 def consenting(permit: Permit[Read], connection: Connection) -> frozenset[PersonRef]:
     """The persons who agreed to the permit's purpose and still do, as recorded below the permit's size."""
-    today = permit.at.date().isoformat()
-    agreed = _holding(permit, _CONSENTING).where(or_(standing.c.until.is_(None), standing.c.until > today))
+    agreed = _allowing(permit)
     return frozenset(
         PersonRef(person) for (person,) in connection.execute(agreed.except_(_restricted(permit)))
     )
@@ -281,37 +280,10 @@ def _acts(permit: Permit[Read]) -> Select[str]:
     )
 
 
-def _refusing(permit: Permit[Read]) -> Select[str]:
-    """
-    The persons who said no to the permit's purpose, and nothing since by which it is allowed now.
-
-    Consent that ran out, or was given under a notice that proved wrong, allows nothing: then the no that
-    came before it stands again.
-    """
-    given, wrong = standing.alias(), standing.alias()
-    is_taken_back = exists().where(
-        wrong.c.controller == given.c.controller,
-        wrong.c.person == given.c.person,
-        wrong.c.purpose == given.c.purpose,
-        wrong.c.act == INVALIDATED,
-        wrong.c.position > given.c.position,
-        wrong.c.position < permit.size,
-        wrong.c.notice == given.c.notice,
-        wrong.c.notice_version == given.c.notice_version,
-    )
-    is_allowed_since = exists().where(
-        given.c.controller == standing.c.controller,
-        given.c.person == standing.c.person,
-        given.c.purpose == standing.c.purpose,
-        given.c.position > standing.c.position,
-        given.c.position < permit.size,
-        given.c.act.in_(_CONSENTING),
-        or_(given.c.until.is_(None), given.c.until > permit.at.date().isoformat()),
-        ~is_taken_back,
-    )
-    return _acts(permit).where(
-        standing.c.purpose == permit.purpose.value, standing.c.act.in_(_BARRING), ~is_allowed_since
-    )
+def _allowing(permit: Permit[Read]) -> Select[str]:
+    """The persons whose latest act on the permit's purpose gave consent that holds on the permit's day."""
+    today = permit.at.date().isoformat()
+    return _holding(permit, _CONSENTING).where(or_(standing.c.until.is_(None), standing.c.until > today))
 
 
 def _holding(permit: Permit[Read], acts: tuple[ConsentAct, ...]) -> Select[str]:

@@ -81,6 +81,12 @@ class Naive:
         words = [f for f in before if f.act in NO | YES]
         return bool(words) and words[-1].act in YES and words[-1].version == self.facts[at].wrong
 
+    def ever_said_no(self, size: int, day: date, person: str, purpose: str) -> bool:
+        return any(
+            fact.act in NO and (fact.person, fact.purpose) == (person, purpose) and fact.day <= day
+            for fact in self.facts[:size]
+        )
+
     def is_restricted(self, size: int, day: date, person: str) -> bool:
         laid: dict[str, bool] = {}
         for fact in self.facts[:size]:
@@ -183,7 +189,9 @@ class Machine(RuleBasedStateMachine):
         states = {one: self.naive.stands(size, self.today, one, purpose)[0] for one in PERSONS}
         frozen = {one for one in PERSONS if self.naive.is_restricted(size, self.today, one)}
         assert barred(permit, connection) == frozen | {
-            one for one, state in states.items() if state in {"REFUSED", "WITHDRAWN"}
+            one
+            for one, state in states.items()
+            if state not in {"GIVEN", "RENEWED"} and self.naive.ever_said_no(size, self.today, one, purpose)
         }
         assert consenting(permit, connection) == {
             one for one, state in states.items() if state in {"GIVEN", "RENEWED"} and one not in frozen
