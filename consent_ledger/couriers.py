@@ -25,8 +25,13 @@ from consent_ledger.cosigning import Cosignature, cosignatures
 from consent_ledger.database import DatabaseRefused, reading
 from consent_ledger.follower import LedgerError, LedgerRefused, read_head
 from consent_ledger.log import Ledger, NotRecorded
+from consent_ledger.lookup import entries_at
 from consent_ledger.note import Note, NoteRefused, TreeHead, VerifierKey, base64_of, read_signatures
+from consent_ledger.records import instant
 from consent_ledger.witness.link import Heard, Link, LinkRefused
+
+BEFORE = 300
+"""Seconds that a cosignature may be dated before the last entry that it signs was recorded: clocks differ."""
 
 AHEAD = 300
 """Seconds that the clock of a witness may be ahead of ours before its word is not taken."""
@@ -65,6 +70,18 @@ class Desk:
     def is_ahead(self, found: Iterable[Cosignature]) -> bool:
         """Whether one of these was signed at a time that is still to come."""
         return any(one.time > self.clock() + AHEAD for one in found)
+
+    def is_before(self, size: int, found: Iterable[Cosignature]) -> bool:
+        """
+        Whether one of these was signed before the last of these entries was there.
+
+        Nobody can have signed what was not there, and a witness could add rows for every ten minutes since
+        1970. A sandbox's entries may be dated later than today, so that today is early enough there.
+        """
+        with reading(self.engine) as connection:
+            last = instant(entries_at(connection, [size - 1])[size - 1].rt).timestamp()
+        earliest = min(last, self.clock()) - BEFORE
+        return any(one.time < earliest for one in found)
 
     def hold(self, signed: TreeHead) -> None:
         """

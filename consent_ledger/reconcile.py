@@ -9,6 +9,9 @@ cannot take the receipt back.
 2. the export reaches as far as that checkpoint, and had its root at its size;
 3. the export holds that entry, at that position, byte for byte.
 
+One receipt is for one answer: when two answers that differ came with the same one, the ledger tells of one
+disclosure where there were two.
+
 The other way round, disclosures to the recipient that no receipt is there for are listed: the answer may
 have been lost on its way, or the receipt.
 """
@@ -21,6 +24,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
@@ -53,9 +57,11 @@ class Receipt:
     line: bytes
     path: tuple[bytes, ...]
     checkpoint: str
+    answer: str | None = None
+    """What tells the answer that it came with from another: a digest. None when it was kept alone."""
 
     @classmethod
-    def of(cls, told: object) -> Receipt:
+    def of(cls, told: object, answer: str | None = None) -> Receipt:
         """A receipt as an answer gives it: `position`, `entry` and `proof`. Raises `ReceiptRefused`."""
         if not isinstance(told, Mapping):
             raise ReceiptRefused("A receipt is an object with position, entry and proof.")
@@ -74,7 +80,16 @@ class Receipt:
             path = tuple(base64.b64decode(one, validate=True) for one in hashes)
         except binascii.Error:
             raise ReceiptRefused("The proof of a receipt is a C2SP tlog-proof.") from None
-        return cls(int(found[1]), entry.encode(), path, checkpoint)
+        return cls(int(found[1]), entry.encode(), path, checkpoint, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a recipient kept."""
+
+    receipts: list[Receipt]
+    without: tuple[str, ...]
+    """Files with an answer's data and no receipt, once per answer. A house's own data need none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +103,11 @@ class Reconciled:
 
 
 def receipts(path: Path) -> list[Receipt]:
+    """The receipts of `kept`."""
+    return kept(path).receipts
+
+
+def kept(path: Path) -> Kept:
     """
     The receipts in a file (JSON: one, or a list; or one in each line) or in every file of a folder.
 
@@ -96,6 +116,7 @@ def receipts(path: Path) -> list[Receipt]:
     """
     files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
     found: list[Receipt] = []
+    without: list[str] = []
     for file in files:
         try:
             if file.stat().st_size > _MOST:
@@ -110,10 +131,25 @@ def receipts(path: Path) -> list[Receipt]:
                 values = [json.loads(line) for line in text.split("\n") if line.strip()]
             except (ValueError, RecursionError):
                 raise ReceiptRefused(f"{file.name} is not JSON.") from None
-        found += [Receipt.of(one) for value in values for one in _within(value)]
+        for value in chain.from_iterable(one if isinstance(one, list) else [one] for one in values):
+            here = [Receipt.of(one, _digest(value)) for one in _within(value)]
+            found += here
+            if not here and isinstance(value, dict) and value.get("data") is not None:
+                without.append(file.name)
     if not found:
         raise ReceiptRefused("There is no receipt in what was given.")
-    return found
+    return Kept(found, tuple(without))
+
+
+def _digest(value: object) -> str | None:
+    """Of an answer as GraphQL gives it, all but its extensions, in which the receipt stands."""
+    if not isinstance(value, dict) or "data" not in value:
+        return None
+    said = {name: one for name, one in value.items() if name != "extensions"}
+    try:
+        return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    except RecursionError:
+        raise ReceiptRefused("An answer is nested too deeply.") from None
 
 
 def _within(value: object) -> Iterable[object]:
@@ -149,6 +185,7 @@ def reconcile(given: list[Receipt], lines: Callable[[], Iterable[bytes]], vkey: 
         roots.setdefault(signed.size, []).append((one, signed))
         if recipient := _recipient(one.line):
             recipients.add(recipient)
+    missing += _shared(wanted)
     unreceipted: list[int] = []
     frontier = Frontier()
     for line in lines():
@@ -173,6 +210,13 @@ def reconcile(given: list[Receipt], lines: Callable[[], Iterable[bytes]], vkey: 
                 f" {frontier.size}: ask for a newer export, which must go on from the receipt."
             )
     return Reconciled(len(given), tuple(dict.fromkeys(missing)), tuple(unreceipted))
+
+
+def _shared(wanted: Mapping[int, list[Receipt]]) -> Iterable[str]:
+    for position, those in sorted(wanted.items()):
+        answers = {one.answer for one in those if one.answer is not None}
+        if len(answers) > 1:
+            yield f"The receipt of entry {position} is given for {len(answers)} different answers."
 
 
 def _proven(one: Receipt, vkey: str) -> SignedCheckpoint:

@@ -156,6 +156,10 @@ class Witnessing:
         except Witnessed as refused:
             self._ledger.stop(refused)
             raise
+        if self._desk.is_before(head.size, found):
+            raise CosignatureRefused(
+                "COSIGNATURE_REFUSED", "It is dated minutes before the last entry that it signs was there."
+            )
         return Taken(head.size, self._kept.keep(head, found))
 
     def cosigned(self) -> str | None:

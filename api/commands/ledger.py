@@ -190,13 +190,13 @@ def _counted(decisions: int) -> str:
 
 
 def _reconcile(arguments: argparse.Namespace) -> int:
-    from consent_ledger.reconcile import receipts, reconcile
+    from consent_ledger.reconcile import kept, reconcile
     from consent_ledger.verify import Refused, checked
 
-    given = receipts(Path(arguments.receipts))
+    held = kept(Path(arguments.receipts))
     try:
         with checked(arguments.export, key=arguments.key) as (report, lines):
-            found = reconcile(given, lines, arguments.key)
+            found = reconcile(held.receipts, lines, arguments.key)
     except Refused as refused:
         print(f"{refused.verdict}: {refused}")
         return 1
@@ -208,6 +208,9 @@ def _reconcile(arguments: argparse.Namespace) -> int:
             f"The export tells of disclosures to you of which no receipt was given here: {listed}."
             " An answer or its receipt may have been lost; ask what they were when you do not know them."
         )
+    if held.without:
+        named = ", ".join(dict.fromkeys(held.without))
+        print(f"answers without receipt: {len(held.without)} ({named}); a house's own data need none.")
     if found.missing:
         return 1
     print(

@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -34,7 +35,6 @@ from tests.story.server import COMMAND, free_port
 
 SHAPE = {"code", "sentence", "nextStep", "requestId", "ledgerPosition"}
 A, B = Cosigner("a.example/witness", key(41)), Cosigner("b.example/witness", key(42))
-NOW = 1_700_000_000
 
 Said = pytest.CaptureFixture[str]
 
@@ -129,7 +129,9 @@ def problem(response: Any, status: int, code: str) -> dict[str, Any]:
 
 def brought(checkpoint: str, *cosigners: Cosigner) -> bytes:
     note = Note.read(checkpoint)
-    return str(note.with_signatures(one.cosign(note.text, time=NOW) for one in cosigners)).encode()
+    return str(
+        note.with_signatures(one.cosign(note.text, time=int(time.time())) for one in cosigners)
+    ).encode()
 
 
 def signed_by(note: str) -> list[str]:
