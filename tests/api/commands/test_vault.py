@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -105,9 +107,67 @@ def test_no_key_is_destroyed_when_the_ledger_cannot_tell_it(
             patch.setattr(type(ledger), "append", refuse)
             with pytest.raises(LedgerError):
                 rotate(vault, ledger)
-        assert vault.epochs() == [2, 1]
+            for _ in range(3):
+                with pytest.raises(LedgerError):
+                    rotate(vault, ledger)
+        assert vault.epochs() == [2, 1], "runs that fail do not heap them up"
         assert rotate(vault, ledger) == 3
         assert vault.epochs() == [3]
+
+
+def test_an_epoch_that_a_dead_run_left_half_full_is_emptied_and_destroyed(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with assembled(Settings.read()) as parts:
+        vault, ledger = parts.house.vault, parts.house.ledger
+        ref = somebody(parts)
+
+        def die(*_: object, **__: object) -> None:
+            raise ConnectionError
+
+        for _ in range(3):
+            with monkeypatch.context() as patch:
+                patch.setattr(type(vault), "_move_on", die)
+                with pytest.raises(ConnectionError):
+                    rotate(vault, ledger)
+            assert len(vault.epochs()) <= 3, "the one it lies in, the present one, the one before"
+        epoch = rotate(vault, ledger)
+        assert vault.epochs() == [epoch]
+        assert vault.find(THEA, MAIL) == ref
+
+
+_WRITER = """
+import sys, time
+from consent_ledger.database import Login, open_engine
+from consent_ledger.lease import Lease
+Lease(open_engine(sys.argv[1], Login.APP)).take()
+print("taken", flush=True)
+time.sleep(60)
+"""
+
+
+def test_beside_a_running_server_no_epoch_is_begun(data: Path, capsys: Said) -> None:
+    with assembled(Settings.read()) as parts:
+        ref = somebody(parts)
+        url = parts.house.engine.url.render_as_string(hide_password=False)
+    with subprocess.Popen([sys.executable, "-c", _WRITER, url], stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == b"taken\n"
+            for _ in range(2):
+                assert main(["vault", "rotate"]) == 1
+                said = capsys.readouterr()
+                assert said.out == ""
+                first, step = said.err.splitlines()
+                assert first.startswith(f"Process {server.pid} writes this ledger already")
+                assert step.startswith("Stop the server for a moment")
+        finally:
+            server.kill()
+    with assembled(Settings.read()) as parts:
+        assert parts.house.vault.epochs() == [1]
+        assert parts.house.vault.find(THEA, MAIL) == ref
+    assert main(["vault", "rotate"]) == 0
+    assert "under key 2" in capsys.readouterr().out
 
 
 def test_evidence_past_its_day_is_destroyed(data: Path, capsys: Said) -> None:
