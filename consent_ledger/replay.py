@@ -12,8 +12,10 @@ size, ask the steps of the decision again for what the entry says was asked, and
 3. a refusal: each of its reasons that lies in the ledger comes out again. What lies in a token (a scope that
    it lacked) or in the persons counted (a group too small) is not in the ledger, and is said to be so.
 
-A decision was made between the last entry below its size and the entry that tells of it; where that
-is not one moment, either will do.
+4. nothing that it names had ended since, but for what may have happened while the request was answered.
+
+A decision was made between the last entry below its size and the entry that tells of it, and no request
+lives longer than `LIFE_OF_A_REQUEST`; where that is not one moment, its first or its last will do.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from itertools import chain, product
 
 from consent_ledger.agreements import Agreement
 from consent_ledger.entry import Entry, EntryType, read
+from consent_ledger.fold.decisions import began_by
 from consent_ledger.parties import PLATFORM_SCOPES
 from consent_ledger.question import Question, Read, audience_question
 from consent_ledger.records import instant, listed, number, texts
@@ -51,7 +54,16 @@ DECISIONS = frozenset(
 )
 """The entries that tell of a decision."""
 
+_ENDING = {
+    EntryType.AGREEMENT_ENDED: "agreement",
+    EntryType.AGREEMENT_REFUSED: "agreement",
+    EntryType.PARTY_CLOSED: "party",
+    EntryType.SCOPE_REVOKED: "client",
+}
+"""The entries by which something ends, and the field that names it."""
+
 _CHUNK = 5_000
+_TELLING = tuple(f'"{kind.value}"'.encode() for kind in (*sorted(DECISIONS), *_ENDING))
 _TOLD = ("agreements", "controllers", "purposes", "groups")
 
 OF_TOKENS = frozenset({Reason.INSUFFICIENT_SCOPE})
@@ -97,10 +109,13 @@ class _Asker:
     persons: frozenset[tuple[PartyId, PersonRef]] = frozenset()
 
 
-def tell_again(entry: Entry, state: State, root: bytes, recorded: datetime) -> Told:
+def tell_again(
+    entry: Entry, state: State, root: bytes, recorded: datetime, ended: Iterable[Entry] = ()
+) -> Told:
     """
     One decision, on the state and root at the size that it names; `recorded` is when that state ended.
 
+    `ended` are entries from the same ledger by which something ended: those between that size and the decision count.
     The entry must be one of `DECISIONS`.
     """
     basis, size = entry.body["basis"], _size(entry)
@@ -108,6 +123,13 @@ def tell_again(entry: Entry, state: State, root: bytes, recorded: datetime) -> T
     is_disclosure = entry.kind is EntryType.DISCLOSURE_RECORDED
     findings: list[str] = []
     untold: list[str] = []
+    began = began_by(entry)
+    recorded = max(recorded, began)
+    findings += [
+        f"entry {one.seq} had ended what it stands on, longer ago than a request lives"
+        for one in ended
+        if size <= one.seq < entry.seq and instant(one.rt) < began and _names(entry, one)
+    ]
     if basis["root"] != root.hex():
         findings.append("it names a root that the ledger did not have at that size")
     if is_disclosure:
@@ -123,15 +145,18 @@ def replay(lines: Callable[[], Iterable[bytes]]) -> Iterator[Told]:
     """
     Every decision in an export, in the order of their entries. `lines` gives its lines from the first, twice.
 
-    Holds one state, some thousand entries and the decisions in memory. Raises `EntryRefused` and what the
+    Holds one state, some thousand entries, the decisions and what ended in memory. Raises `EntryRefused` and what the
     fold raises: check the export with the verifier first.
     """
     decisions: dict[int, list[Entry]] = {}  # by the size that they stand on
+    ended: list[Entry] = []
     for line in lines():
-        if b'"disclosure.recorded"' in line or b'"refusal.recorded' in line:
+        if any(kind in line for kind in _TELLING):
             entry = read(line)
             if entry.kind in DECISIONS:
                 decisions.setdefault(_size(entry), []).append(entry)
+            elif entry.kind in _ENDING:
+                ended.append(entry)
     told: list[Told] = []
     state, frontier, waiting = State.start(), Frontier(), list[Entry]()
     for line in lines():
@@ -143,7 +168,7 @@ def replay(lines: Callable[[], Iterable[bytes]]) -> Iterator[Told]:
         standing_here = decisions.pop(frontier.size, [])
         if standing_here or len(waiting) == _CHUNK:
             state, waiting = state.apply(waiting), []
-        told += [tell_again(one, state, frontier.root(), instant(entry.rt)) for one in standing_here]
+        told += [tell_again(one, state, frontier.root(), instant(entry.rt), ended) for one in standing_here]
     for one in chain.from_iterable(decisions.values()):
         never = "it stands on a size that the ledger does not have"
         told.append(Told(one.seq, one.kind is EntryType.DISCLOSURE_RECORDED, _size(one), (never,)))
@@ -154,6 +179,18 @@ def _size(entry: Entry) -> int:
     basis = entry.body["basis"]
     assert isinstance(basis, Mapping)
     return number(basis["size"])
+
+
+def _names(entry: Entry, ending: Entry) -> bool:
+    """Whether what ended is an agreement, a party or the application that this decision names."""
+    assert ending.kind is not None
+    body, field = entry.body, _ENDING[ending.kind]
+    name = str(ending.body[field])
+    if field == "client":
+        return name == body["client"]
+    if field == "agreement":
+        return name in texts(body["agreements"])
+    return name == body["recipient"] or name in texts(body["controllers"])
 
 
 def _disclosed(entry: Entry, state: State, recorded: datetime, named: frozenset[int]) -> Iterator[str]:

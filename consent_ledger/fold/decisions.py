@@ -8,7 +8,7 @@ verifier would refuse: data move under agreements that stood, as agreed, to who 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from consent_ledger.agreements import Agreement
 from consent_ledger.entry import Entry, EntryType
@@ -59,8 +59,8 @@ def disclosed(fold: Fold, entry: Entry) -> None:
         known = fold.known_party(party)
         _hold(known.is_open or _ends_later(known, size), "an organisation that it names had left")
     _hold(all(_stood(one, size) for one in agreements), "an agreement that it names did not stand then")
-    at = recorded_at(entry)
-    is_valid = all(_began(one, at) and not one.is_expired(at - LIFE_OF_A_REQUEST) for one in agreements)
+    at, since = recorded_at(entry), began_by(entry)
+    is_valid = all(_has_begun(one, at) and not one.is_expired(since) for one in agreements)
     _hold(is_valid, "an agreement that it names was not valid then")
     _hold(all(recipient in one.recipients for one in agreements), "an agreement gives its recipient nothing")
     _as_agreed(entry, controllers, agreements)
@@ -102,11 +102,19 @@ def _decided(fold: Fold, entry: Entry) -> tuple[list[Agreement], int]:
     agreements = [one for one in known if isinstance(one, Agreement)]
     _hold(len(agreements) == len(known), "it names an agreement that nobody proposed")
     client = fold.see("clients").get(body["client"])
-    since = recorded_at(entry) - LIFE_OF_A_REQUEST
+    since = began_by(entry)
     for one in (*ends, *agreements, *([] if client is None else [client])):
         is_too_late = _ends_later(one, size) and one.ending.at < since
         _hold(not is_too_late, "something that it names had ended since, longer ago than a request lives")
     return agreements, size
+
+
+def began_by(entry: Entry) -> datetime:
+    """When the request that this decision answered had begun at the earliest."""
+    try:
+        return recorded_at(entry) - LIFE_OF_A_REQUEST
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _basis(entry: Entry) -> Mapping[str, object]:
@@ -126,7 +134,7 @@ def _stood(agreement: Agreement, size: int) -> bool:
     return agreement.is_accepted and _below(accepted, size) and not is_over
 
 
-def _began(agreement: Agreement, at: datetime) -> bool:
+def _has_begun(agreement: Agreement, at: datetime) -> bool:
     return agreement.valid_from is None or agreement.valid_from <= at
 
 

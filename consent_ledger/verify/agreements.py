@@ -68,4 +68,5 @@ def _acceptances(standing: Standing, entry: Entry, known: Agreement) -> Rules:
         wrong = flaw(body["assertion"], key, over, is_sandbox=standing.is_sandbox)
         yield wrong is None, f"this house did not sign it: {wrong}"
         standing.signed += 1
+        standing.signed_with_enrolled += key.is_enrolled
     known.accepted[party] = entry.seq

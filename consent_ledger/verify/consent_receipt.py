@@ -116,11 +116,15 @@ def told(  # noqa: PLR0917 - the parts of one proof, in their order
     same = all(said.get(name) == body[name] for name in ("purpose", "notice", "notice_version"))
     if act not in kinds or act not in STATES or not same:
         raise Refused("The payload says something else than its entry.")
+    if entry.kind == "consent.batch" and not body[act]:
+        raise Refused("The payload tells of an act that nobody of its batch did.")
     until, day, channel = said.get("until"), said.get("day", entry.rt[:10]), said.get("channel")
     if not _is_day(day) or day > entry.rt[:10] or type(said.get("guardian")) is not bool:
         raise Refused("The payload does not tell when or by whom it was said.")
     if until is not None and not _is_day(until):
         raise Refused("The payload does not tell until when it holds.")
+    if until is not None and until <= day:
+        raise Refused("The payload tells of an end that does not come after its day.")
     if entry.kind != "consent.batch" and until != (None if entry.vt is None else entry.vt[:10]):
         raise Refused("The payload tells another last day than its entry.")
     if channel is not None and (not isinstance(channel, str) or _CHANNEL.fullmatch(channel) is None):

@@ -55,6 +55,8 @@ def keys(standing: Standing, entry: Entry) -> Rules:
     if approval is None:
         yield not live, "the house has a key that stands, and it did not approve this one"
         standing.enrolled += 1
+        standing.enrolled_for.add(party)
+        key.is_enrolled = True
         if live is not None:
             standing.enrolled_after_loss.add(party)
     else:

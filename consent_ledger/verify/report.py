@@ -20,10 +20,14 @@ class Report:
     """Whether the signature was checked with a key from the caller; else only with the export's own."""
     signed: int = 0
     """Acceptances of agreements that the houses signed themselves."""
+    signed_with_enrolled: int = 0
+    """Of these, the ones that were signed with a key that the operator enrolled."""
     attested: int = 0
     """Acceptances that are the operator's word."""
     enrolled: int = 0
     """Keys of houses that no key of the same house approved: the operator enrolled them."""
+    enrolled_for: tuple[str, ...] = ()
+    """The houses of these keys."""
     enrolled_after_loss: tuple[str, ...] = ()
     """Houses that had a key before, and got another from the operator."""
     witnesses: tuple[str, ...] | None = None
@@ -35,17 +39,22 @@ class Report:
 
     def statement(self) -> str:
         """For people, a few lines."""
+        with_enrolled = self.signed_with_enrolled
+        by_houses = f"{self.signed} signed by the houses themselves"
+        if with_enrolled:
+            by_houses += f" (of which {with_enrolled} with keys that the operator enrolled)"
         said = [
             f"The ledger {self.origin} holds: {self.size} entries, in order, unchanged, and signed.",
             f"root      {self.root}",
             f"recorded  until {self.recorded}{', in a sandbox of invented data' if self.is_sandbox else ''}",
-            f"accepted  {self.signed} signed by the houses themselves, {self.attested} attested by the operator",
+            f"accepted  {by_houses}, {self.attested} attested by the operator",
         ]
         if self.enrolled:
             lost = ", ".join(self.enrolled_after_loss)
             said.append(
-                f"keys      {self.enrolled} enrolled by the operator"
-                + (f"; after a loss, for {lost}: ask them whether it was theirs" if lost else "")
+                f"keys      {self.enrolled} enrolled by the operator, for {', '.join(self.enrolled_for)}"
+                + (f"; after a loss, for {lost}" if lost else "")
+                + ": ask them whether it was theirs"
             )
         said += [f"since     it goes on from the checkpoint of {size} entries" for size in self.since]
         said += _cosigned(self.witnesses, self.cosigned)

@@ -20,6 +20,8 @@ class Key:
     algorithm: str
     public_key: bytes
     rp_id: str
+    is_enrolled: bool = False
+    """By the operator: no key of the house approved it."""
     is_live: bool = True
 
 
@@ -81,9 +83,13 @@ class Standing:
     bases: dict[int, list[tuple[str, int]]] = field(default_factory=dict)
     """By size: the root on which an entry says it was decided, and the entry."""
     signed: int = 0
+    signed_with_enrolled: int = 0
+    """Of those that were signed: with a key that the operator enrolled."""
     attested: int = 0
     enrolled: int = 0
     """Keys that the operator enrolled: no key of the house approved them."""
+    enrolled_for: set[str] = field(default_factory=set)
+    """The houses of these keys."""
     enrolled_after_loss: set[str] = field(default_factory=set)
     """Houses that had a key before, and got one from the operator again."""
 

@@ -143,6 +143,8 @@ def _verify(source: Source, trust: Trust, since: Sequence[str]) -> Report:
         signed=standing.signed,
         attested=standing.attested,
         enrolled=standing.enrolled,
+        signed_with_enrolled=standing.signed_with_enrolled,
+        enrolled_for=tuple(sorted(standing.enrolled_for)),
         enrolled_after_loss=tuple(sorted(standing.enrolled_after_loss)),
         witnesses=witnesses,
         cosigned=cosigned,

@@ -624,6 +624,19 @@ def test_each_person_of_a_batch_has_a_receipt_of_its_own() -> None:
     assert len(subjects) == len(consents)
 
 
+def test_a_batch_proves_no_act_that_it_counts_as_none() -> None:
+    book = Book()
+    (consent,) = batch(book, [ConsentAct.OBJECTED])
+    honest = book.receipt(consent)
+    granted = canonical(payload(Purpose.OWN_MARKETING, ConsentAct.GRANTED, day="2026-02-11"))
+    root = leaf_hash(bytes.fromhex(sealing.commitment(consent.opening, granted))).hex()
+    entry = book.say(EntryType.CONSENT_BATCH, {**consent.entry.body, "root": root})
+    forged = replace(consent, entry=entry, payload=granted)
+    assert honest
+    with pytest.raises(ReceiptNotWritten):
+        book.receipt(forged)
+
+
 def test_a_place_in_a_batch_is_proven() -> None:
     book = Book()
     consents = batch(book, [*IN_BATCH, ConsentAct.GRANTED])

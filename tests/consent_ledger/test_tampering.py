@@ -939,8 +939,9 @@ def test_what_was_not_touched_holds_in_every_form(copy: Path, capsys: pytest.Cap
         only(copy)
         code, said = run(copy, "export", told_all, capsys)
         assert code == 0, said
-        assert "2 signed by the houses themselves, 0 attested" in said
-        assert "2 enrolled by the operator" in said
+        with_enrolled = "(of which 1 with keys that the operator enrolled)"
+        assert f"2 signed by the houses themselves {with_enrolled}, 0 attested" in said
+        assert "2 enrolled by the operator, for bureau, house-0: ask them whether it was theirs" in said
         assert f"goes on from the checkpoint of {EARLY} entries" in said
         assert "co-signed by museum, theatre; a quorum of the policy, at 2026-09-21" in said
         shutil.rmtree(copy / "export")
@@ -975,4 +976,4 @@ def test_a_key_after_a_loss_is_named(copy: Path, capsys: pytest.CaptureFixture[s
     told(lost)(copy)
     code, said = run(copy, "export", KEY, capsys)
     assert code == 0, said
-    assert "3 enrolled by the operator; after a loss, for house-0: ask them" in said
+    assert "3 enrolled by the operator, for bureau, house-0; after a loss, for house-0: ask them" in said

@@ -16,6 +16,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -601,6 +602,18 @@ def moved(addition: Callable[[Entries], object], to: int) -> Callable[[Entries],
     return change
 
 
+def later(seconds: int) -> Callable[[Entries], object]:
+    """The disclosure and all that follows it, recorded so much later than what was before."""
+
+    def change(entries: Entries) -> None:
+        first = entries.index(find(entries, DISCLOSED))
+        for entry in entries[first:]:
+            moment = datetime.fromisoformat(entry["rt"]) + timedelta(seconds=seconds)
+            entry["rt"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    return change
+
+
 def retold(**changes: object) -> Callable[[Entries], object]:
     """Other terms, rightly hashed, proposed and accepted."""
     terms = {**TERMS, **changes}
@@ -928,6 +941,65 @@ IMPOSSIBLE: dict[str, tuple[Callable[[Entries], object], str]] = {
         moved(ending("ended"), 22),
         "did not stand then",
     ),
+    "a disclosure long after the end, on what was before": (
+        both(moved(ending("ended"), 23), later(121)),
+        "ended since, longer ago than a request lives",
+    ),
+    "a disclosure long after its house left": (
+        both(moved(add("party.closed", party="house-0"), 23), later(121)),
+        "ended since, longer ago than a request lives",
+    ),
+    "a disclosure long after its application was blocked": (
+        both(moved(add("scope.revoked", client="app", party="bureau"), 23), later(121)),
+        "ended since, longer ago than a request lives",
+    ),
+    "a disclosure to a blocked application": (
+        moved(add("scope.revoked", client="app", party="bureau"), 22),
+        "application had been revoked",
+    ),
+    "a disclosure of a house that had left": (
+        both(moved(add("party.closed", party="house-0"), 23), set_in(DISCLOSED, basis__size=24)),
+        "that it names had left",
+    ),
+    "a disclosure under what had expired": (
+        both(around(PROPOSAL, vt="2026-03-01T12:30:20Z"), later(126)),
+        "had expired",
+    ),
+    "a disclosure under what had not begun": (around(PROPOSAL, vf="2026-04-01T00:00:00Z"), "had not begun"),
+    # nobody speaks for another
+    **{
+        f"{kind} said by another house": (
+            add(kind, by="house-5", **says),
+            "in the name of another",
+        )
+        for kind, says in (
+            ("party.closed", {"party": "house-0"}),
+            ("scope.granted", {"client": "more", "party": "house-0", "kind": "partner", "scopes": []}),
+            ("scope.revoked", {"client": "app", "party": "bureau"}),
+            ("export.issued", {"recipient": "house-0", "client": "app", "start": 0, "stop": 1}),
+        )
+    },
+    "a consent told by another house": (
+        around("consent.granted", actor={"party": "house-5", "client": "app"}),
+        "in the name of another",
+    ),
+    "an import told by another house": (
+        both(brought(), lambda all_of: all_of[-1].update(actor={"party": "house-5", "client": "app"})),
+        "in the name of another",
+    ),
+    "a purpose published by a house": (
+        around("purpose.published", actor={"party": "house-5", "client": "app"}),
+        "make the common rules",
+    ),
+    "a release sealed by a house": (
+        both(release(), lambda all_of: all_of[-1].update(actor={"party": "house-5", "client": "app"})),
+        "only the platform says so",
+    ),
+    "an export far beyond the ledger": (set_in("export.issued", stop=70_000), "far beyond the ledger"),
+    "an acceptance of who had left": (
+        moved(add("party.closed", party="house-0"), PROPOSED + 1),
+        "who accepts is no member",
+    ),
 }
 
 
@@ -961,6 +1033,19 @@ POSSIBLE: dict[str, Callable[[Entries], object]] = {
         )
     ),
     "a disclosure decided just before the end": moved(ending("ended"), 23),
+    "a disclosure of two minutes, decided just before the end": both(moved(ending("ended"), 23), later(120)),
+    "a purpose published by a steward": both(
+        add("party.registered", party="watch", kind="steward", organisation="watch", sandbox=True),
+        add(
+            "purpose.published",
+            by="watch",
+            purpose="research",
+            version=1,
+            text_sha256=SHA,
+            bases=["eu-gdpr:A6-1-a"],
+            high_risk=False,
+        ),
+    ),
 }
 
 
