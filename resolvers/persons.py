@@ -135,11 +135,12 @@ def desk_stop(
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """One erasure, and the keys of its entries."""
+    """One erasure, and the keys of its entries. `identifier` is what is kept out; `address` who asked, if known."""
 
     permit: Permit[Write]
     mode: ErasureMode
     identifier: str | None
+    address: str | None
     under: str
     register: str
 
@@ -155,7 +156,8 @@ class _Wish:
         key: str,
     ) -> Self:
         keep_out = identifier if mode is ErasureMode.STAY_OUT else None
-        return cls(permit, mode, keep_out, entry_key("erase", ask, name), register_key(ask, key))
+        under = entry_key("erase", ask, name)
+        return cls(permit, mode, keep_out, identifier, under, register_key(ask, key))
 
 
 def _erase(ask: Inquiry, wish: _Wish, person: PersonRef) -> Erasure:
@@ -166,6 +168,9 @@ def _erase(ask: Inquiry, wish: _Wish, person: PersonRef) -> Erasure:
             "IDENTIFIER_NEEDED", "To be kept out the address must be known; nothing else can keep it out."
         )
     vault, today = ask.house.vault, max(wish.permit.at, ask.house.clock()).date()
+    if wish.address is not None:
+        # first, so that no crash can leave it: it is a count of links, and nothing else
+        vault.forget_sent(wish.address)
     first = receipts(ask, [wish.under]).get(wish.under) or _plan(ask, wish, person, today)
     if first is not None:
         if not vault.gone(wish.permit.controller, [person]):

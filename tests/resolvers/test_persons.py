@@ -162,6 +162,16 @@ def test_under_stay_out_no_house_takes_the_person_in_again_and_under_forget_me_a
         assert scene.house.vault.find(house, B) is not None
 
 
+@pytest.mark.parametrize("mode", ErasureMode)
+def test_that_a_link_was_sent_is_forgotten_with_the_person(scene: Scene, mode: ErasureMode) -> None:
+    two(scene)
+    vault = scene.house.vault
+    assert [vault.may_send(A), vault.may_send(A), vault.may_send(B)] == [True, False, True]
+    at_the_desk(scene, A, mode)
+    assert vault.may_send(A), "as if none had been sent"
+    assert not vault.may_send(B)
+
+
 def test_a_repeat_gives_the_first_receipts_also_on_another_day(scene: Scene) -> None:
     two(scene)
     first = at_the_desk(scene)
