@@ -172,7 +172,8 @@ class _LedgerRoutes:
                 "Accept-Ranges": "none" if size is None else "bytes",
             }
             if not _leaves(request):
-                return Response(headers=headers, media_type="application/zip")
+                # streamed, so that no length is told: that of the zip is known when it is made
+                return StreamingResponse(iter(()), headers=headers, media_type="application/zip")
             file = tempfile.TemporaryFile()  # noqa: SIM115 -- closed when the answer has been sent
             try:
                 archive(self._house.ledger, self._house.engine, file, note=note)
