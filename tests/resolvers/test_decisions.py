@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from consent_ledger.reconcile import Receipt, ReceiptRefused, kept, receipts, reconcile
-from consent_ledger.records import instant
 from consent_ledger.replay import replay
 from consent_ledger.tree import leaf_hash, verify_inclusion
 from consent_ledger.vault import Vault, sealing
-from consent_ledger.vocabulary import AgreementId, ConsentAct, LawfulBasis, Purpose, Reason
+from consent_ledger.vocabulary import ConsentAct, LawfulBasis, Purpose, Reason
 from insight.criteria import Criteria
 from resolvers import gate
 from resolvers.audiences import AudienceAsked, audience
@@ -72,27 +71,6 @@ def test_a_decision_after_the_end_of_its_agreement_does_not_come_out_again(share
     assert any("NO_AGREEMENT" in finding for finding in again.findings)
     assert any("root" in finding for finding in again.findings)
     assert ended
-
-
-@pytest.mark.parametrize(("seconds", "holds"), [(120, True), (121, False)])
-def test_a_decision_on_what_had_ended_long_before_is_found(shared: Scene, seconds: int, holds: bool) -> None:
-    """Its basis is old and true; what ended in between is found among the entries that follow it."""
-    ask(shared)
-    *before, disclosed = lines(shared)
-    told = json.loads(disclosed)
-    first = next(one for one in shared.entries() if one.type == "agreement.proposed")
-    shared.end(AgreementId(str(first.body["agreement"])), "lakeside-app")
-    ended = json.loads(lines(shared)[-1])
-    told["seq"], ended["seq"] = ended["seq"], told["seq"]
-    told["rt"] = (instant(ended["rt"]) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    forged = [
-        *before,
-        *(json.dumps(one, sort_keys=True, separators=(",", ":")).encode() for one in (ended, told)),
-    ]
-    [again] = replay(lambda: forged)
-    assert again.holds is holds
-    late = f"entry {ended['seq']} had ended what it stands on, longer ago than a request lives"
-    assert again.findings == (() if holds else (late,))
 
 
 def test_a_refusal_that_the_ledger_does_not_say_is_found(shared: Scene) -> None:
