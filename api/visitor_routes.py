@@ -2,8 +2,9 @@
 The visitor's doors over HTTP: links in mails, and sessions.
 
 `GET /v/<token>` changes nothing, whatever program follows the links in a mail; only the buttons of its page
-do, and their answer is the same for every link. `POST /v1/visitor/link` gives every address the same answer, and works after it has answered: nobody
-learns from it, nor from how long it takes, whether an address is known or asked a moment ago.
+do, and their answer is the same for every link. `POST /v1/visitor/link` gives every address the same answer,
+and works after it has answered: nobody learns from it, nor from how long it takes, whether an address is known
+or asked a moment ago.
 """
 
 from __future__ import annotations

@@ -14,19 +14,20 @@ from sqlalchemy import Connection
 
 from consent_ledger.entry import EntryType
 from consent_ledger.lookup import entries_of
-from consent_ledger.records import number
+from consent_ledger.records import number, texts
 from consent_ledger.vocabulary import PartyId, Position, Purpose
 
 
 class RuleEntries:
     """Positions of notices and of lawful bases, in the order of the ledger. Safe between threads."""
 
-    __slots__ = ("_bases", "_lock", "_notices", "_size")
+    __slots__ = ("_bases", "_lock", "_notices", "_size", "_told")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._size = 0
         self._notices: dict[tuple[str, str, int], int] = {}
+        self._told: dict[tuple[str, str], list[tuple[int, str, int]]] = {}
         self._bases: dict[tuple[str, str], list[int]] = {}
 
     def notice(
@@ -36,6 +37,14 @@ class RuleEntries:
         self._read(connection, size)
         found = self._notices.get((controller, notice, version))
         return None if found is None or found >= size else Position(found)
+
+    def told(
+        self, connection: Connection, controller: PartyId, purpose: Purpose, size: int
+    ) -> list[tuple[Position, str, int]]:
+        """Each version of a notice by which this controller told of this purpose below `size`: entry, id, version."""
+        self._read(connection, size)
+        known = self._told.get((controller, purpose.value), [])
+        return [(Position(seq), notice, version) for seq, notice, version in known if seq < size]
 
     def basis(
         self, connection: Connection, controller: PartyId, purpose: Purpose, size: int
@@ -58,6 +67,8 @@ class RuleEntries:
                 if entry.kind is EntryType.NOTICE_PUBLISHED:
                     name = str(body["controller"]), str(body["notice"]), number(body["version"])
                     self._notices[name] = entry.seq
+                    for purpose in texts(body["purposes"]):
+                        self._told.setdefault((name[0], purpose), []).append((entry.seq, *name[1:]))
                 else:
                     of_this = str(body["controller"]), str(body["purpose"])
                     self._bases.setdefault(of_this, []).append(entry.seq)

@@ -20,7 +20,7 @@ from consent_ledger.pages import Wanted, page
 from consent_ledger.parties import Party, party
 from consent_ledger.permit import Permit, Read, Refusal
 from consent_ledger.question import own_act_question, own_record_question
-from consent_ledger.records import number, texts
+from consent_ledger.records import day, texts
 from consent_ledger.standing import Stand, own_acts, stand
 from consent_ledger.vault import Opening
 from consent_ledger.vocabulary import (
@@ -58,11 +58,12 @@ class Use:
     basis: LawfulBasis
     stand: Stand
     told: Told | None
+    was_told: bool
 
     @property
     def is_used(self) -> bool:
         """Whether the house may use the visitor's data for it now."""
-        if self.stand.is_restricted or (self.told is None and self.purpose is not Purpose.OWN_INSIGHT):
+        if self.stand.is_restricted or (not self.was_told and self.purpose is not Purpose.OWN_INSIGHT):
             return False
         if self.basis is LawfulBasis.CONSENT:
             return self.stand.state.is_valid
@@ -141,12 +142,20 @@ def consent_receipts(ask: Inquiry, controller: PartyId) -> list[str]:
 
 
 def told_by(ask: Inquiry, controller: PartyId, purpose: Purpose) -> Told | None:
-    """The notice by which this house told its visitors of this purpose last; None when it never did."""
-    notice = ask.snapshot.state.notices.get((controller, purpose))
-    if notice is None:
-        return None
-    [entry] = ask.house.ledger.entries(ask.connection, notice.seq, notice.seq + 1)
-    return Told(str(entry.body["notice"]), number(entry.body["version"]), notice.since)
+    """The notice of this purpose that the house published last and that was not found wrong; None without one."""
+    wrong, size = ask.snapshot.state.wrong_notices, int(ask.snapshot.size)
+    for position, notice, version in reversed(
+        ask.house.rules.told(ask.connection, controller, purpose, size)
+    ):
+        if (controller, notice, version) not in wrong:
+            [entry] = ask.house.ledger.entries(ask.connection, position, position + 1)
+            return Told(notice, version, day(entry.vf or entry.rt))
+    return None
+
+
+def was_told(ask: Inquiry, controller: PartyId, purpose: Purpose) -> bool:
+    """Whether the house published any notice of this purpose."""
+    return (controller, purpose) in ask.snapshot.state.notices
 
 
 def export(ask: Inquiry) -> str:
@@ -190,7 +199,8 @@ def _uses(ask: Inquiry, controller: PartyId, person: PersonRef) -> tuple[Use, ..
         if isinstance(permit, Permit):
             standing = stand(permit, ask.connection, person)
             told = told_by(ask, controller, purpose)
-            uses.append(Use(purpose, bases[controller, purpose].basis, standing, told))
+            known = was_told(ask, controller, purpose)
+            uses.append(Use(purpose, bases[controller, purpose].basis, standing, told, known))
     return tuple(uses)
 
 

@@ -28,7 +28,7 @@ from consent_ledger.parties import VerifiedLink, admit_visitor, party
 from consent_ledger.permit import Failing, Permit, Refusal, Write
 from consent_ledger.question import desk_question, own_act_question, own_record_question
 from consent_ledger.standing import Stand, stand
-from consent_ledger.vault import Link, Vault
+from consent_ledger.vault import Link, Vault, VaultRefused
 from consent_ledger.vocabulary import (
     PLATFORM,
     ClientKind,
@@ -41,10 +41,17 @@ from consent_ledger.vocabulary import (
     Reason,
     Scope,
 )
-from resolvers.consent import GIVING, Decision, is_address, record_decision
-from resolvers.gate import Inquiry, Receipt, inquiry, request_digest
+from resolvers.consent import (
+    GIVING,
+    ConsentNotRecorded,
+    Decision,
+    is_address,
+    is_recorded,
+    record_decision,
+)
+from resolvers.gate import Inquiry, Receipt, entry_key, inquiry, request_digest
 from resolvers.house import House
-from resolvers.own_records import told_by
+from resolvers.own_records import told_by, was_told
 from resolvers.persons import erase, stop_everything
 
 MOST_LINKS = 1_000
@@ -263,24 +270,66 @@ def decide_own(
     Record what the visitor decides about one purpose at one house that knows the visitor.
 
     Giving and taking back are one request each. What is given is given under the notice that the house
-    published last. Raises what `record_decision` raises.
+    published last and that was not found wrong. While a guardian decides for a child, until the day that the
+    guardian said, the child gives nothing itself; it takes back at any time. Raises what `record_decision`
+    raises.
     """
     permit = _own_permit(ask, controller, purpose)
     if isinstance(permit, Refusal):
         return permit
     if act not in _STOPPING and (refusal := _may_more(ask, controller)) is not None:
         return refusal
-    told = told_by(ask, controller, purpose) if act in GIVING else None
+    own = _own(ask, key)
+    under = entry_key("consent", ask, own)
+    is_fresh = act in GIVING and not is_recorded(ask, under)
+    if is_fresh and _guardian_decides(ask, permit):
+        return Refusal(controller, purpose, (Failing(Reason.GUARDIAN_NEEDED),), (), ())
+    notice, version = _notice(ask, permit, under) if act in GIVING else (None, None)
     decision = Decision(
         controller,
         purpose,
         act,
         _identifier(ask),
         ConsentChannel.PAGE,
-        notice=None if told is None else told.notice,
-        notice_version=None if told is None else told.version,
+        notice=notice,
+        notice_version=version,
     )
-    return record_decision(ask, permit, decision, key=_own(ask, key))
+    return record_decision(ask, permit, decision, key=own)
+
+
+def _notice(ask: Inquiry, permit: Permit[Write], under: str) -> tuple[str | None, int | None]:
+    """The notice under which something is given: of a repeated request the one that was sealed first."""
+    controller, purpose = permit.controller, permit.purpose
+    try:
+        sealed = json.loads(ask.house.vault.opening(under, controller=controller).payload)
+    except VaultRefused:
+        told = told_by(ask, controller, purpose)
+    else:
+        return sealed["notice"], sealed["notice_version"]
+    if told is not None:
+        return told.notice, told.version
+    if was_told(ask, controller, purpose):
+        raise ConsentNotRecorded(
+            "WRONG_NOTICE",
+            "Each notice of this was found wrong, so nothing can be given until the house publishes another.",
+        )
+    return None, None
+
+
+def _guardian_decides(ask: Inquiry, permit: Permit[Write]) -> bool:
+    """Whether a guardian gave this for the visitor until a day to come; taking it back does not end that."""
+    [person] = [of for controller, of in ask.caller.persons if controller == permit.controller]
+    for opening in ask.house.vault.said(permit.controller, person):
+        said = json.loads(opening.payload)
+        until = said.get("until")
+        if (
+            said.get("guardian")
+            and said.get("purpose") == permit.purpose.value
+            and until is not None
+            and date.fromisoformat(until) > permit.at.date()
+        ):
+            return True
+    return False
 
 
 def erase_own(

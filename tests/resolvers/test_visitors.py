@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from insight.criteria import Criteria
 from resolvers import own_records as record_door
 from resolvers import visitors as door
 from resolvers.audiences import AudienceAsked, audience
+from resolvers.consent import ConsentNotRecorded
 from resolvers.gate import Inquiry, Receipt, inquiry
 from resolvers.own_records import Known, Use
 from resolvers.visitors import Where
@@ -324,6 +326,58 @@ def test_a_withdrawal_is_taken_at_a_house_that_left(known: Scene) -> None:
     known.say(EntryType.PARTY_CLOSED, {"party": LAKESIDE})
     decide(known, token, MAIL, ConsentAct.WITHDRAWN)
     assert not use(known, token, LAKESIDE, MAIL).is_used
+
+
+def test_what_is_given_is_given_under_the_notice_published_last_that_is_not_wrong(known: Scene) -> None:
+    token = session(known, ADA)
+    known.notice(LAKESIDE, RESEARCH, version=3)
+
+    def given(key: str) -> int:
+        return int(
+            json.loads(decide(known, token, RESEARCH, ConsentAct.GRANTED, key=key).entry)["body"][
+                "notice_version"
+            ]
+        )
+
+    assert given("a") == 3
+    found_wrong(known, 3)
+    assert given("b") == 1, "the second tells of another purpose"
+    told = use(known, token, LAKESIDE, RESEARCH).told
+    assert told is not None
+    assert (told.notice, told.version) == ("pool", 1)
+    known.notice(LAKESIDE, RESEARCH, version=4)
+    assert given("c") == 4
+    assert given("b") == 1, "a repeated request is the first one"
+    for version in (1, 4):
+        found_wrong(known, version)
+    size = known.size()
+    with pytest.raises(ConsentNotRecorded, match="found wrong"):
+        given("d")
+    assert known.size() == size
+
+
+def found_wrong(scene: Scene, version: int) -> None:
+    scene.say(EntryType.NOTICE_INVALIDATED, {"controller": LAKESIDE, "notice": "pool", "version": version})
+
+
+def test_a_child_gives_nothing_itself_until_the_day_that_its_guardian_said(known: Scene) -> None:
+    until = known.clock().date() + timedelta(days=30)
+    known.consent(
+        "lakeside-app", ADA, MAIL, ConsentAct.GRANTED, is_under_16=True, by_guardian=True, until=until
+    )
+    token = session(known, ADA)
+
+    def tried(act: ConsentAct) -> Reason | None:
+        with in_session(known, token) as ask:
+            done = door.decide_own(ask, LAKESIDE, MAIL, act, key=known.key())
+        return done.reason if isinstance(done, Refusal) else None
+
+    giving = (ConsentAct.GRANTED, ConsentAct.RENEWED)
+    assert [tried(act) for act in giving] == [Reason.GUARDIAN_NEEDED] * 2
+    assert tried(ConsentAct.WITHDRAWN) is None, "taken back at any time"
+    assert [tried(act) for act in giving] == [Reason.GUARDIAN_NEEDED] * 2, "and then not given again alone"
+    known.clock.advance(timedelta(days=30))
+    assert tried(ConsentAct.GRANTED) is None
 
 
 # stopping
