@@ -347,6 +347,8 @@ def test_head_tells_the_headers_and_records_nothing(server: Server, path: str) -
     problem(get(server, path), 401, "UNAUTHENTICATED")
     assert get(server, path, method="HEAD").status_code == 401
     got = get(server, path, AUDITOR, headers=headers)
+    length = got.headers.get("Content-Length")
+    assert asked.headers.get("Content-Length", length) == length
     may_lack = {"content-length", "transfer-encoding"} if "export" in path else set()
     for name, value in got.headers.items():
         if name.lower() not in {"date", "x-request-id", *may_lack}:
