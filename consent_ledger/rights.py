@@ -16,7 +16,15 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 
-__all__ = ["RELEASE_TABLES", "Login", "app_rights", "authorizer", "database_grants_sql", "grants_sql", "held_against_replace"]
+__all__ = [
+    "RELEASE_TABLES",
+    "Login",
+    "app_rights",
+    "authorizer",
+    "database_grants_sql",
+    "grants_sql",
+    "held_against_replace",
+]
 
 
 class Login(StrEnum):

@@ -87,7 +87,7 @@ def own_lines(permit: Permit[Read], connection: Connection) -> list[OwnLine]:
         .where(_own(permit))
         .order_by(line.day, line.source, line.order_ref, line.line_ref)
     )
-    return [OwnLine(*row) for row in rows]
+    return [OwnLine(*tuple(row)) for row in rows]
 
 
 def held(permit: Permit[Read], connection: Connection) -> Held:

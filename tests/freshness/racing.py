@@ -26,7 +26,7 @@ from itertools import accumulate, chain
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from consent_ledger.agreements import end
 from consent_ledger.checkpoint import CheckpointStore, Signer
@@ -37,7 +37,7 @@ from consent_ledger.log import Ledger
 from consent_ledger.permit import Permit, decide
 from consent_ledger.question import audience_question
 from consent_ledger.snapshot import Snapshot, pin_snapshot
-from consent_ledger.standing import Said, latest, record
+from consent_ledger.standing import Said, record, standing
 from consent_ledger.vocabulary import AgreementId, ConsentAct, PersonRef, Position
 from tests.resolvers.scene import LAKESIDE, OPERATOR, RESEARCH, caller
 
@@ -222,9 +222,19 @@ class Racer:
             snapshot = self.ledger.pin(connection)
             permit = decide(snapshot, _BUREAU, question)
             assert isinstance(permit, Permit), permit
-            act = latest(permit, connection, person)
+            act = connection.scalar(
+                select(standing.c.act)
+                .where(
+                    standing.c.controller == permit.controller,
+                    standing.c.purpose == permit.purpose.value,
+                    standing.c.person == person,
+                    standing.c.position < permit.size,
+                )
+                .order_by(standing.c.position.desc())
+                .limit(1)
+            )
             snapshot.end()
-        return Saw(person, None if act is None else act.value, snapshot.size, begun)
+        return Saw(person, act, snapshot.size, begun)
 
     def _agreement(self, agreement: AgreementId) -> Saw:
         question = audience_question(LAKESIDE, RESEARCH, [], agreement=agreement)

@@ -288,9 +288,13 @@ class Door:
 
     def __init__(self, scene: Scene) -> None:
         oauth = SimpleNamespace(
-            audience="http://testserver/graphql", credential=self._credential, routes=list
+            audience="http://testserver/graphql",
+            credential=self._credential,
+            admitted=lambda connection, authorization: (self._credential(connection, authorization), None),
+            routes=list,
         )
-        parts = SimpleNamespace(house=scene.house, oauth=oauth, settings=None)
+        settings = SimpleNamespace(outbox=scene.folder / "outbox", base_url="http://testserver")
+        parts = SimpleNamespace(house=scene.house, oauth=oauth, settings=settings, witnessing=None)
         self.http = TestClient(create_app(cast("Assembled", parts)), raise_server_exceptions=False)
 
     @staticmethod
