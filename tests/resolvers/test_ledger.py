@@ -387,7 +387,14 @@ def test_a_disclosure_that_no_verdict_allowed_is_found(shared: Scene) -> None:
     receipt = disclosed(shared)
     assert receipt is not None
     body: dict[str, Json] = json.loads(receipt.entry)["body"]
-    shared.say(EntryType.SCOPE_REVOKED, {"client": "bureau-app", "party": BUREAU})
+    # an application that may only read the ledger: the fold does not weigh scopes, the decision does
+    less: dict[str, Json] = {
+        "client": "bureau-app",
+        "party": BUREAU,
+        "kind": "partner",
+        "scopes": ["ledger:read"],
+    }
+    shared.say(EntryType.SCOPE_GRANTED, less)
     with reading(shared.house.engine) as connection:
         size = shared.size()
         root = shared.house.ledger.root(connection, size).hex()
@@ -399,7 +406,7 @@ def test_a_disclosure_that_no_verdict_allowed_is_found(shared: Scene) -> None:
     id_ = global_id("Decision", str(forged.position))
     again = told(shared, "audit", ONE, id=id_)["decision"]["toldAgain"]
     assert again["holds"] is False
-    assert any("CLIENT_SUSPENDED" in one for one in again["findings"])
+    assert any("INSUFFICIENT_SCOPE" in one for one in again["findings"])
 
 
 def test_what_ruled_at_any_size_is_what_the_whole_fold_says(shared: Scene) -> None:

@@ -203,7 +203,7 @@ def test_over_http_a_consent_that_cannot_be_has_a_code_and_names_nobody(scene: S
     told = {
         "IDEMPOTENCY_CONFLICT": [{**first, "act": "GRANTED"}, {**first, "email": "b@example.org"}],
         "NOT_AN_ADDRESS": [{**first, "email": " ", "key": "l"}],
-        "BODY_REFUSED": [{**first, "notice": "a@example.org", "key": "m"}],
+        "UNKNOWN_NOTICE": [{**first, "notice": "a@example.org", "key": "m"}],
     }
     for expected, given in told.items():
         for variables in given:
