@@ -14,7 +14,7 @@ import pytest
 from api.cli import main
 from consent_ledger import export
 from consent_ledger.database import reading
-from consent_ledger.entry import EntryType
+from consent_ledger.entry import EntryType, Json
 from consent_ledger.vocabulary import Purpose
 from insight.criteria import Criteria
 from resolvers.audiences import AudienceAsked, audience
@@ -159,10 +159,16 @@ def commanded(said: Said, *arguments: str | Path) -> tuple[int, list[str], str]:
 
 
 def forge(scene: Scene, receipt: Receipt | None) -> int:
-    """A disclosure that the operator records for an application that was blocked; its position."""
+    """A disclosure that the operator records for an application without the scopes for it; its position."""
     assert receipt is not None
     body = json.loads(receipt.entry)["body"]
-    scene.say(EntryType.SCOPE_REVOKED, {"client": "bureau-app", "party": BUREAU})
+    less: dict[str, Json] = {
+        "client": "bureau-app",
+        "party": BUREAU,
+        "kind": "partner",
+        "scopes": ["ledger:read"],
+    }
+    scene.say(EntryType.SCOPE_GRANTED, less)
     size = scene.size()
     with reading(scene.house.engine) as connection:
         body["basis"] |= {"size": size, "root": scene.house.ledger.root(connection, size).hex()}
@@ -186,7 +192,7 @@ def test_every_decision_of_an_export_is_made_again_from_any_form_of_it(
     assert out[0].startswith("The export was checked with its own key alone")
 
 
-def test_a_disclosure_to_a_blocked_application_is_found_though_the_export_verifies(
+def test_a_disclosure_beyond_the_scopes_is_found_though_the_export_verifies(
     scene: Scene, tmp_path: Path, capsys: Said
 ) -> None:
     honest = answered(scene)
@@ -197,7 +203,7 @@ def test_a_disclosure_to_a_blocked_application_is_found_though_the_export_verifi
     code, out, err = commanded(capsys, "replay", tmp_path / "export", "--key", key)
     assert (code, err) == (1, "")
     assert out[0].startswith(f"Entry {at} (disclosure): the ledger allowed no ")
-    assert "CLIENT_SUSPENDED" in out[1]
+    assert "INSUFFICIENT_SCOPE" in out[1]
     assert out[-1] == f"2 decisions in a ledger of {scene.size()} entries; 1 come out again."
     one = ("replay", tmp_path / "export", "--key", key, "--position")
     assert commanded(capsys, *one, str(honest.position))[0] == 0
