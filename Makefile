@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export HOST PORT CULTUURINZICHT_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long soak interop check bench lock clean
+.PHONY: help run test test-long soak interop check bench bench-ledger lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22

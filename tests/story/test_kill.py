@@ -8,6 +8,7 @@ folder, as after a power cut.
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 import signal
@@ -54,7 +55,7 @@ def figures(server: Server) -> tuple[int, int, Decimal]:
 def object_(server: Server, visitor: str) -> dict[str, Any]:
     """The visitor objects; returns position and entry, as acknowledged."""
     given = {
-        "idempotencyKey": f"objection of {visitor}",
+        "idempotencyKey": hashlib.sha256(visitor.encode()).hexdigest(),
         "email": visitor,
         "purpose": "OWN_INSIGHT",
         "act": "OBJECTED",
